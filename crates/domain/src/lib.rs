@@ -1,0 +1,37 @@
+//! The words of Amend: ids, rules, findings, plans, runs, errors and live messages.
+//!
+//! Everything here is plain data with its own validation. It compiles for the browser as well as
+//! for the server, so it knows no database, no clock, no HTTP and no async runtime.
+//! To add a word: give it a file of its own, derive `Serialize`/`Deserialize`, and keep field names
+//! stable, because scripts read the JSON.
+
+#![forbid(unsafe_code)]
+
+pub mod analysis;
+pub mod error;
+pub mod finding;
+pub mod ids;
+pub mod live;
+pub mod people;
+pub mod plan;
+pub mod rollback;
+pub mod rows;
+pub mod rows_url;
+pub mod rule;
+pub mod run;
+pub mod state;
+pub mod validation;
+
+pub use analysis::{Analysis, ClassCounts, GroupCount, MissingCounts, PairCount, Summary};
+pub use error::{ErrorCode, Problem};
+pub use finding::{Finding, FindingCounts};
+pub use ids::{ChunkNo, PlanHash, RuleSlug, RunId};
+pub use live::{LiveMessage, Numbered};
+pub use people::{Act, Caller, Door, Role};
+pub use plan::{BatchSize, Mode, Plan, Risk, RunOptions, Scope, Severity};
+pub use rollback::{ConflictPolicy, RollbackCounts, RollbackOptions, RollbackPlan, RollbackSamples};
+pub use rows::{FindingRow, RowFilter, RowPage, RowQuery, RowSort, SortDirection, UnresolvedRow};
+pub use rule::{ColumnName, Reference, Rule, TableName, Target};
+pub use run::{ChunkRecord, EventRecord, RunDetail, RunError, RunKind, RunView};
+pub use state::{Phase, RunState};
+pub use validation::{Level, LevelResult, Validation};

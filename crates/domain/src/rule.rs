@@ -1,0 +1,172 @@
+//! A rule: which column of which table must agree with which column of which reference.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{error::Problem, ids::RuleSlug};
+
+/// A table exactly as the database spells it; `schema` is `None` for SQLite and for the search path.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TableName {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schema: Option<String>,
+    pub name: String,
+}
+
+impl TableName {
+    #[must_use]
+    pub fn new(name: &str) -> Self {
+        Self { schema: None, name: name.into() }
+    }
+
+    #[must_use]
+    pub fn in_schema(schema: &str, name: &str) -> Self {
+        Self { schema: Some(schema.into()), name: name.into() }
+    }
+
+    /// The name in double quotes, as both databases take it.
+    #[must_use]
+    pub fn quoted(&self) -> String {
+        match &self.schema {
+            Some(schema) => format!("{}.{}", quote(schema), quote(&self.name)),
+            None => quote(&self.name),
+        }
+    }
+}
+
+impl fmt::Display for TableName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.schema {
+            Some(schema) => write!(f, "{schema}.{}", self.name),
+            None => f.write_str(&self.name),
+        }
+    }
+}
+
+/// A column exactly as the database spells it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ColumnName(pub String);
+
+impl ColumnName {
+    #[must_use]
+    pub fn new(name: &str) -> Self {
+        Self(name.into())
+    }
+
+    /// The name in double quotes, as both databases take it.
+    #[must_use]
+    pub fn quoted(&self) -> String {
+        quote(&self.0)
+    }
+}
+
+impl fmt::Display for ColumnName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+fn quote(identifier: &str) -> String {
+    format!("\"{}\"", identifier.replace('"', "\"\""))
+}
+
+/// The table whose values are corrected.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Target {
+    pub table: TableName,
+    /// The primary key or another unique, not-null set of columns: how a row is found again.
+    pub key: Vec<ColumnName>,
+    /// The columns that name the reference row, in the order of [`Reference::matches`].
+    pub matches: Vec<ColumnName>,
+    /// The column that is corrected.
+    pub value: ColumnName,
+    /// The rows' own time, for "first seen" and the charts by day.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timestamp: Option<ColumnName>,
+    /// Columns that analyses group by as well (such as `timeframe`).
+    #[serde(default)]
+    pub dimensions: Vec<ColumnName>,
+}
+
+/// The table that knows the right values.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Reference {
+    pub table: TableName,
+    pub matches: Vec<ColumnName>,
+    pub value: ColumnName,
+}
+
+/// One promise about a table: `target.value` equals `reference.value` wherever the match columns agree.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rule {
+    pub slug: RuleSlug,
+    pub title: String,
+    pub target: Target,
+    pub reference: Reference,
+    /// Values that may be written; empty means any that is not blank.
+    #[serde(default)]
+    pub allowed_values: Vec<String>,
+}
+
+impl Rule {
+    /// The rule of the replaced system: `market_data.asset_class` from `symbols`.
+    #[must_use]
+    pub fn asset_class() -> Self {
+        Self {
+            slug: RuleSlug::default_rule(),
+            title: "Asset class".into(),
+            target: Target {
+                table: TableName::new("market_data"),
+                key: vec![ColumnName::new("id")],
+                matches: vec![ColumnName::new("symbol")],
+                value: ColumnName::new("asset_class"),
+                timestamp: Some(ColumnName::new("timestamp")),
+                dimensions: vec![ColumnName::new("timeframe")],
+            },
+            reference: Reference {
+                table: TableName::new("symbols"),
+                matches: vec![ColumnName::new("ticker")],
+                value: ColumnName::new("asset_class"),
+            },
+            allowed_values: ["STOCK", "ETF", "CRYPTO", "FOREX", "FUND", "INDEX", "FUTURE", "BOND"]
+                .map(String::from)
+                .to_vec(),
+        }
+    }
+
+    /// Checks what can be checked without a database.
+    ///
+    /// # Errors
+    /// Names the first field that cannot work.
+    pub fn check(&self) -> Result<(), Problem> {
+        RuleSlug::parse(self.slug.as_str())?;
+        if self.target.key.is_empty() {
+            return Err(Problem::field("target.key", "needs at least one column"));
+        }
+        if self.target.matches.is_empty() {
+            return Err(Problem::field("target.matches", "needs at least one column"));
+        }
+        if self.target.matches.len() != self.reference.matches.len() {
+            return Err(Problem::field(
+                "reference.matches",
+                "needs as many columns as target.matches, in the same order",
+            ));
+        }
+        if self.target.key.contains(&self.target.value) {
+            return Err(Problem::field("target.value", "must not be part of target.key"));
+        }
+        if self.target.matches.contains(&self.target.value) {
+            return Err(Problem::field("target.value", "must not be one of target.matches"));
+        }
+        if self.allowed_values.iter().any(|v| crate::finding::is_blank(v)) {
+            return Err(Problem::field("allowed_values", "must not hold a blank value"));
+        }
+        Ok(())
+    }
+}

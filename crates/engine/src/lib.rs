@@ -1,0 +1,11 @@
+//! The correction engine: analyse, plan, correct in chunks, validate, roll back.
+//!
+//! One facade, [`Engine`], stands behind every door (browser, REST, command line), so that no path
+//! goes round permission, before-image or audit. It knows no SQL, no HTTP and no Leptos: databases
+//! are behind [`store::Store`], time and randomness behind [`clock`].
+//! To add an act: a method of `Engine` in the file of its subject, a line in the permission table
+//! (`amend_domain::Role::may`), an audit entry, and a test that goes through a real store.
+
+#![forbid(unsafe_code)]
+
+pub mod store;

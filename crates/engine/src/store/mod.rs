@@ -1,0 +1,28 @@
+//! What the engine asks of a database, in the words of the job.
+//!
+//! A store holds no policy: it does not decide what to correct, when to stop or how fast to go.
+//! The engine holds no SQL. Each trait below is one subject; [`Store`] is all of them, object-safe.
+//! A new method gets a case in `crates/store-testkit` before it gets an implementation.
+//!
+//! "Not found" is `Ok(None)`. A write that found nothing to write says so by its return value.
+
+mod bulk;
+mod catalog;
+mod corrections;
+mod error;
+mod findings;
+mod people;
+mod runs;
+
+pub use bulk::{Bulk, BulkRows, BulkTable, BulkWriter, MarketDataRow, SymbolRow};
+pub use catalog::{Catalog, ColumnInfo, ServerInfo, StoreKind, TableInfo};
+pub use corrections::{ChunkLimits, ChunkOutcome, ChunkRequest, Corrections, JournalPair, RestoreRequest, Write};
+pub use error::{StoreError, Trouble};
+pub use findings::Findings;
+pub use people::{AuditEntry, People, SessionRecord, TokenRecord, UserRecord};
+pub use runs::{Lease, NewRun, RunFilter, RunPatch, Runs, StoredRun};
+
+/// Everything, behind one pointer.
+pub trait Store: Catalog + Findings + Runs + Corrections + People + Bulk {}
+
+impl<T: Catalog + Findings + Runs + Corrections + People + Bulk> Store for T {}
