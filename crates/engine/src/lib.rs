@@ -8,4 +8,23 @@
 
 #![forbid(unsafe_code)]
 
+pub mod clock;
 pub mod store;
+
+mod analysis;
+mod config;
+mod detect;
+mod facade;
+mod plan;
+mod rollback;
+mod rows;
+mod rules;
+mod runs;
+mod takeover;
+mod validate;
+mod worker;
+
+pub use config::EngineConfig;
+pub use facade::{Engine, EngineParts};
+pub use plan::{Approved, plan_hash};
+pub use worker::pace::{Pace, PaceChange};

@@ -1,0 +1,102 @@
+//! Undoing a run: counted first, then a run of its own.
+
+use amend_domain::{
+    Act, BatchSize, Caller, ConflictPolicy, ErrorCode, PlanHash, Problem, RollbackOptions, RollbackPlan, RunId,
+    RunKind, RunView, Scope,
+};
+
+use crate::{
+    facade::{Engine, public},
+    store::{NewRun, StoredRun},
+    worker::pace::Pace,
+};
+
+/// Rows of each kind that the wizard shows.
+const SAMPLES: u32 = 20;
+
+impl Engine {
+    /// What a rollback of this run would find.
+    ///
+    /// # Errors
+    /// `CORRECTION_NOT_FOUND`; `WRONG_STATE` while it is active; trouble with the database.
+    pub async fn rollback_plan(&self, who: &Caller, id: &RunId, scope: &Scope) -> Result<RollbackPlan, Problem> {
+        self.authorise(who, Act::Read, "rollback_plan", id.as_str()).await?;
+        let source = self.finished(id).await?;
+        let rule = self.rule_or_problem(&source.view.rule).await?;
+        let store = &self.inner.store;
+        Ok(RollbackPlan {
+            run_id: id.clone(),
+            counts: store.rollback_counts(&rule, id, scope).await.map_err(public)?,
+            samples: store.rollback_samples(&rule, id, scope, SAMPLES).await.map_err(public)?,
+        })
+    }
+
+    /// Starts a rollback and drives it in a task of this process.
+    ///
+    /// # Errors
+    /// `CORRECTION_NOT_FOUND`, `WRONG_STATE`, `ALREADY_ROLLED_BACK`, `OPERATION_IN_PROGRESS`,
+    /// `INVALID_OPTIONS`, `FORBIDDEN`, `READ_ONLY`.
+    pub async fn start_rollback(&self, who: &Caller, id: &RunId, options: RollbackOptions) -> Result<RunView, Problem> {
+        self.authorise(who, Act::Rollback, "rollback", id.as_str()).await?;
+        let new = match self.prepare_rollback(who, id, options).await {
+            Ok(new) => new,
+            Err(problem) => {
+                self.audit_refusal(who, "rollback", id.as_str(), &problem).await?;
+                return Err(problem);
+            }
+        };
+        let view = self.create(who, "rollback", new).await?;
+        self.spawn_worker(view.run_id.clone());
+        Ok(view)
+    }
+
+    async fn prepare_rollback(&self, who: &Caller, id: &RunId, options: RollbackOptions) -> Result<NewRun, Problem> {
+        options.check()?;
+        let source = self.finished(id).await?;
+        let rule = self.rule_or_problem(&source.view.rule).await?;
+        self.check_rule(&rule).await?;
+        let counts = self.inner.store.rollback_counts(&rule, id, &options.scope).await.map_err(public)?;
+        let forced = options.on_conflict == ConflictPolicy::Force && counts.changed_since > 0;
+        if let Some(by) = source.view.undone_by.filter(|_| counts.restorable == 0 && !forced) {
+            return Err(Problem::new(
+                ErrorCode::AlreadyRolledBack,
+                format!("Run {id} was rolled back by {by}; no row still has the value it wrote."),
+            ));
+        }
+        if counts.total() == 0 {
+            return Err(Problem::new(
+                ErrorCode::WrongState,
+                format!("Run {id} wrote no rows in this scope; there is nothing to undo."),
+            ));
+        }
+        let batch_size = match options.batch_size {
+            BatchSize::Auto => Pace::START,
+            BatchSize::Fixed(n) => i64::from(n),
+        };
+        Ok(NewRun {
+            id: RunId::from_trusted(format!("b-{}", self.inner.ids.short())),
+            rule: rule.slug,
+            kind: RunKind::Rollback,
+            options: None,
+            rollback: Some(options),
+            undoes: Some(id.clone()),
+            started_by: who.name.clone(),
+            at: self.inner.clock.now(),
+            plan_hash: PlanHash::from_trusted(source.view.plan_hash.as_str()),
+            expected: None,
+            batch_size,
+        })
+    }
+
+    async fn finished(&self, id: &RunId) -> Result<StoredRun, Problem> {
+        let source = self.stored_or_problem(id).await?;
+        if source.view.state.is_active() {
+            return Err(Problem::new(
+                ErrorCode::WrongState,
+                format!("Run {id} is still {}.", source.view.state.as_str()),
+            )
+            .advice(format!("Wait for it, or cancel it first: amend cancel {id}")));
+        }
+        Ok(source)
+    }
+}

@@ -1,0 +1,300 @@
+//! Chunk after chunk, until nothing is left that the run may change.
+
+use std::collections::VecDeque;
+
+use amend_domain::{BatchSize, ConflictPolicy, ErrorCode, Phase, Problem, RunState};
+use chrono::{DateTime, Utc};
+
+use super::{Job, Stop, Worker, conflict, pace::Pace};
+use crate::{
+    analysis::counts_of,
+    store::{ChunkLimits, ChunkOutcome, ChunkRequest, RestoreRequest, RunPatch, StoreError, Trouble, Write},
+};
+
+/// How the walks ended.
+pub(super) enum End {
+    /// A look at the whole table found nothing left.
+    Done,
+    /// The limit of rows was reached.
+    Limit,
+    Cancelled,
+}
+
+/// How one walk ended.
+enum Walked {
+    Through { changed: i64 },
+    Limit,
+    Cancelled,
+}
+
+/// Writes of progress come at most this often.
+const SHOW_EVERY_MS: i64 = 100;
+/// Chunks that the shown rate looks at.
+const RATE_WINDOW: usize = 10;
+
+/// What a dry run counts by itself, because nothing it does is committed.
+#[derive(Default)]
+struct Rehearsed {
+    changed: i64,
+    scanned: i64,
+    conflicts: i64,
+    deleted: i64,
+}
+
+/// Rows per second over the last chunks.
+struct Rate(VecDeque<(DateTime<Utc>, i64)>);
+
+impl Rate {
+    #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
+    fn add(&mut self, at: DateTime<Utc>, changed: i64) -> Option<f64> {
+        if self.0.len() > RATE_WINDOW {
+            self.0.pop_front();
+        }
+        self.0.push_back((at, changed));
+        let (first, _) = *self.0.front()?;
+        let ms = (at - first).num_milliseconds();
+        let rows: i64 = self.0.iter().skip(1).map(|(_, n)| n).sum();
+        (ms > 0).then(|| rows as f64 * 1_000.0 / ms as f64)
+    }
+}
+
+impl Worker {
+    /// Walks, looks, and walks again while the look finds rows that the run may still change.
+    pub(super) async fn correct_until_nothing_is_left(&mut self) -> Result<End, Stop> {
+        let max_walks = self.engine.inner.config.max_walks.max(1);
+        for walk in 1..=max_walks {
+            let changed = match self.walk().await? {
+                Walked::Limit => return Ok(End::Limit),
+                Walked::Cancelled => return Ok(End::Cancelled),
+                Walked::Through { changed } => changed,
+            };
+            if self.job.dry_run() {
+                return Ok(End::Done);
+            }
+            let left = self.look().await?;
+            if left == 0 {
+                return Ok(End::Done);
+            }
+            let message = format!("Walk {walk} changed {changed} rows; {left} are left and looked at again.");
+            self.event("sweep", &message).await?;
+            let patch = RunPatch { cursor: Some(None), phase: Some(Phase::Sweeping), ..RunPatch::default() };
+            self.update(None, patch).await?;
+        }
+        let left = self.run.view.remaining;
+        Err(Stop::Failed(
+            Problem::new(
+                ErrorCode::Locked,
+                format!("{left} rows could not be changed in {max_walks} walks: they are locked, kept by a trigger, or changed faster than they are corrected."),
+            )
+            .advice("What was changed stays and can be rolled back. Find who holds the rows, then run again."),
+        ))
+    }
+
+    /// The closing look: what the run may still change, by the same definition as the preview.
+    async fn look(&mut self) -> Result<i64, Stop> {
+        let store = self.engine.inner.store.clone();
+        let (left, after) = match &self.job {
+            Job::Correct(options) => {
+                let summary = store.summarise(&self.rule, &options.scope).await?;
+                let counts = counts_of(&summary);
+                self.seen = Some(summary);
+                (options.mode.correctable(&counts), Some(counts))
+            }
+            Job::Restore(source, options) => {
+                let counts = store.rollback_counts(&self.rule, source, &options.scope).await?;
+                let forced = if options.on_conflict == ConflictPolicy::Force { counts.changed_since } else { 0 };
+                (counts.restorable + forced, None)
+            }
+        };
+        let patch = RunPatch { remaining: Some(left), after, duration_ms: Some(self.spent()), ..RunPatch::default() };
+        self.update(None, patch).await?;
+        Ok(left)
+    }
+
+    async fn walk(&mut self) -> Result<Walked, Stop> {
+        let fixed = match self.job.batch_size() {
+            BatchSize::Fixed(n) => Some(i64::from(n)),
+            BatchSize::Auto => None,
+        };
+        let mut pace = Pace::new(self.run.view.batch_size, self.engine.inner.config.target_chunk);
+        let mut rate = Rate(VecDeque::new());
+        let mut rehearsed = Rehearsed::default();
+        let mut shown = DateTime::<Utc>::MIN_UTC;
+        let dry = self.job.dry_run();
+        let mut cursor = if dry { None } else { self.run.cursor.clone() };
+        let mut changed = 0;
+        // A run resumed after a dead worker has counted these rows already.
+        let before = if dry { 0 } else { self.run.view.changed };
+        loop {
+            let Some(limits) = self.limits(fixed.unwrap_or_else(|| pace.size()), before + changed) else {
+                return Ok(Walked::Limit);
+            };
+            let Some(outcome) = self.step_with_retries(cursor.as_deref(), limits).await? else {
+                return Ok(Walked::Cancelled);
+            };
+            self.refuse_conflict(&outcome, before + changed)?;
+            changed += outcome.changed;
+            rehearsed.changed += outcome.changed;
+            rehearsed.scanned += outcome.scanned;
+            rehearsed.conflicts += outcome.conflicts;
+            rehearsed.deleted += outcome.deleted;
+            cursor.clone_from(&outcome.cursor);
+            let now = self.engine.inner.clock.now();
+            let mut patch = RunPatch {
+                duration_ms: Some(self.spent()),
+                rate: rate.add(now, outcome.changed),
+                ..RunPatch::default()
+            };
+            if dry {
+                patch.changed = Some(rehearsed.changed);
+                patch.scanned = Some(rehearsed.scanned);
+                patch.conflicts = Some(rehearsed.conflicts);
+                patch.deleted = Some(rehearsed.deleted);
+            }
+            let change = if fixed.is_none() { pace.observe(outcome.duration_ms) } else { None };
+            if let Some(change) = change {
+                patch.batch_size = Some(change.size);
+                let message = format!("Chunks of {} rows from here: {}.", change.size, change.reason);
+                self.event("batch_size", &message).await?;
+            }
+            if outcome.done || (now - shown).num_milliseconds() >= SHOW_EVERY_MS {
+                shown = now;
+                self.update(None, patch).await?;
+            }
+            if outcome.state == RunState::Cancelling {
+                return Ok(Walked::Cancelled);
+            }
+            if outcome.done {
+                return Ok(Walked::Through { changed });
+            }
+            self.refuse_overtime()?;
+        }
+    }
+
+    /// `None` when the limit of rows is reached.
+    fn limits(&self, rows: i64, changed: i64) -> Option<ChunkLimits> {
+        let left = match &self.job {
+            Job::Correct(options) => options.max_records.map_or(i64::MAX, |max| max - changed),
+            Job::Restore(..) => i64::MAX,
+        };
+        if left <= 0 {
+            return None;
+        }
+        let config = &self.engine.inner.config;
+        Some(ChunkLimits {
+            rows: rows.min(left),
+            scan: rows.saturating_mul(config.scan_factor.max(1)),
+            lock_timeout: config.lock_timeout,
+            // No chunk transaction outlives five times its target by much: the first chunks of a cold
+            // table get room.
+            statement_timeout: (config.target_chunk * 5).max(std::time::Duration::from_secs(30)),
+        })
+    }
+
+    fn refuse_conflict(&self, outcome: &ChunkOutcome, restored: i64) -> Result<(), Stop> {
+        match &self.job {
+            Job::Restore(_, o) if o.on_conflict == ConflictPolicy::Stop && outcome.conflicts > 0 => {
+                Err(Stop::Failed(conflict(outcome.conflicts, restored)))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn refuse_overtime(&self) -> Result<(), Stop> {
+        let now = self.engine.inner.clock.now();
+        let limit = self.job.timeout();
+        match self.run.view.started_at {
+            Some(begun) if now - begun > limit => Err(Stop::Failed(
+                Problem::new(
+                    ErrorCode::Timeout,
+                    format!(
+                        "The run reached its time limit of {} s and stopped between two chunks.",
+                        limit.num_seconds()
+                    ),
+                )
+                .advice("What was changed stays and can be rolled back. Run again to go on."),
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    /// One chunk, with the cure that each class of trouble allows. `None` when a cancel came
+    /// between two tries.
+    async fn step_with_retries(
+        &mut self,
+        cursor: Option<&str>,
+        mut limits: ChunkLimits,
+    ) -> Result<Option<ChunkOutcome>, Stop> {
+        let backoff = self.job.backoff();
+        let mut attempt = 0;
+        loop {
+            let error = match self.step(cursor, limits).await {
+                Ok(outcome) => return Ok(Some(outcome)),
+                Err(error) => error,
+            };
+            match error.trouble() {
+                Trouble::Retry if attempt < backoff.retries => {
+                    let pause = backoff.delay(attempt, self.engine.inner.ids.fraction());
+                    attempt += 1;
+                    let problem = error.problem();
+                    tracing::warn!(run.id = %self.lease.run_id, %error, "a chunk failed and is tried again");
+                    let message = format!(
+                        "{} Try {attempt} of {} in {} ms.",
+                        problem.message,
+                        backoff.retries,
+                        pause.as_millis()
+                    );
+                    self.event("retry", &message).await?;
+                    self.engine.inner.clock.sleep(pause).await;
+                }
+                Trouble::Split if limits.rows > 1 => {
+                    limits.rows /= 2;
+                    limits.scan = (limits.scan / 2).max(limits.rows);
+                    tracing::warn!(run.id = %self.lease.run_id, %error, "a chunk failed and is halved");
+                    let message = format!("{} Half as many rows are tried: {}.", error.problem().message, limits.rows);
+                    self.event("split", &message).await?;
+                }
+                _ => {
+                    let patch = RunPatch { failed: Some(limits.rows.min(1)), ..RunPatch::default() };
+                    if matches!(error, StoreError::Row(_)) {
+                        self.update(None, patch).await?;
+                    }
+                    return Err(error.into());
+                }
+            }
+            self.reload().await?;
+            if self.run.view.state == RunState::Cancelling {
+                return Ok(None);
+            }
+        }
+    }
+
+    async fn step(&self, cursor: Option<&str>, limits: ChunkLimits) -> Result<ChunkOutcome, StoreError> {
+        let inner = &self.engine.inner;
+        let write = if self.job.dry_run() { Write::Rehearse } else { Write::Commit };
+        let (lease, rule, now) = (&self.lease, &self.rule, inner.clock.now());
+        match &self.job {
+            Job::Correct(options) => {
+                let (mode, scope) = (options.mode, &options.scope);
+                inner.store.correct_chunk(&ChunkRequest { lease, rule, mode, scope, cursor, limits, write, now }).await
+            }
+            Job::Restore(source, options) => {
+                let (on_conflict, scope) = (options.on_conflict, &options.scope);
+                inner
+                    .store
+                    .restore_chunk(&RestoreRequest {
+                        lease,
+                        rule,
+                        source,
+                        on_conflict,
+                        scope,
+                        cursor,
+                        limits,
+                        write,
+                        now,
+                    })
+                    .await
+            }
+        }
+    }
+}
