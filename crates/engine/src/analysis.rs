@@ -75,6 +75,15 @@ pub(crate) fn fold(rule: &Rule, summary: Summary, at: DateTime<Utc>, duration_ms
         .collect();
     pairs.sort_by(|a, b| b.rows.cmp(&a.rows).then_with(|| (&a.current, &a.proposed).cmp(&(&b.current, &b.proposed))));
     pairs.truncate(LISTED);
+    let resolved = symbols.values().filter(|s| s.proposed.is_some()).count();
+    let mut mismatches: Vec<_> = summary
+        .groups
+        .iter()
+        .filter(|g| matches!(g.finding, Finding::Mismatched | Finding::Variant))
+        .cloned()
+        .collect();
+    mismatches.sort_by(|a, b| b.rows.cmp(&a.rows).then_with(|| (&a.symbol, &a.current).cmp(&(&b.symbol, &b.current))));
+    mismatches.truncate(LISTED);
     let mut worst: Vec<_> = symbols.into_values().filter(|s| s.wrong > 0).collect();
     let symbols_wrong = i64::try_from(worst.len()).unwrap_or(i64::MAX);
     worst.sort_by(|a, b| b.wrong.cmp(&a.wrong).then_with(|| a.symbol.cmp(&b.symbol)));
@@ -102,6 +111,8 @@ pub(crate) fn fold(rule: &Rule, summary: Summary, at: DateTime<Utc>, duration_ms
         worst_symbols: worst,
         dimensions: summary.dimensions,
         symbols_wrong,
+        symbols_resolved: i64::try_from(resolved).unwrap_or(i64::MAX),
+        mismatches,
     }
 }
 

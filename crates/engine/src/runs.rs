@@ -116,7 +116,12 @@ impl Engine {
             }
         }
         let detail = json!({ "options": new.options, "rollback": new.rollback, "undoes": new.undoes });
-        self.audit(who, act, new.id.as_str(), "done", detail).await?;
+        if let Err(problem) = self.audit(who, act, new.id.as_str(), "done", detail).await {
+            // An act that cannot be logged does not happen: nobody may pick the queued run up.
+            let now = self.inner.clock.now();
+            store.request_state(&new.id, &[RunState::Queued], RunState::Cancelled, Some(now)).await.map_err(public)?;
+            return Err(problem);
+        }
         let message = format!("Queued by {} through {}.", who.name, who.door.as_str());
         store.append_event(&new.id, new.at, "queued", &message).await.map_err(public)?;
         let view = self.stored_or_problem(&new.id).await?.view;
