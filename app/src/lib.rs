@@ -1,1 +1,73 @@
+//! Amend in the browser: pages, components, and the server functions behind them.
+//!
+//! The crate is compiled twice: for the server (feature `ssr`), where it renders every page whole,
+//! and for the browser (feature `hydrate`), where it takes the rendered page over. It never names a
+//! store; all it knows of the outside is [`amend_engine::Engine`], through the server functions in
+//! [`api`].
+//!
+//! To add a page: a module under `pages`, a `<Route>` in [`App`], a style sheet in `style/`, and a line in
+//! `frame::places` so that it can be reached. To add a server function: a file in `api` (see there).
+//!
+//! The page's Content-Security-Policy allows no `style` attribute in HTML. Sizes that come from
+//! data are drawn as SVG (see [`components::Bar`]), or set through the DOM once the page runs.
+
 #![forbid(unsafe_code)]
+// A view is one nested type; the futures that render it are nested as deep.
+#![recursion_limit = "512"]
+
+pub mod api;
+pub mod charts;
+pub mod components;
+pub mod error;
+pub mod format;
+pub mod frame;
+pub mod interop;
+pub mod live;
+pub mod pages;
+pub mod shell;
+
+pub use error::AppError;
+pub use shell::{AssetVersion, shell};
+
+use leptos::prelude::*;
+use leptos_meta::{Title, provide_meta_context};
+use leptos_router::{
+    SsrMode,
+    components::{ParentRoute, Route, Router, Routes},
+    path,
+};
+
+use frame::Frame;
+use pages::{
+    analysis::AnalysisPage, login::LoginPage, not_found::NotFoundPage, overview::OverviewPage, preview::PreviewPage,
+    rollback::RollbackPage, run::RunPage, run_new::RunNewPage, runs::RunsPage, unresolved::UnresolvedPage,
+};
+
+/// The whole application: what the server renders into the body, and what the browser takes over.
+#[component]
+pub fn App() -> impl IntoView {
+    provide_meta_context();
+    // Every page is rendered whole on the server: it can be read before the module is there, and
+    // hydration moves nothing. Two do not wait for what needs a pass over a large table: they come
+    // with their rows and pictures, and the counts follow in the same answer. (Of a parent and its
+    // child the stricter mode holds, so the frame has none.)
+    view! {
+        <Title formatter=|page: String| if page.is_empty() { "Amend".into() } else { format!("{page} - Amend") } />
+        <Router>
+            <Routes fallback=NotFoundPage>
+                <Route path=path!("login") view=LoginPage ssr=SsrMode::Async />
+                <ParentRoute path=path!("") view=Frame>
+                    <Route path=path!("") view=OverviewPage ssr=SsrMode::Async />
+                    <Route path=path!("analysis") view=AnalysisPage ssr=SsrMode::PartiallyBlocked />
+                    <Route path=path!("preview") view=PreviewPage ssr=SsrMode::PartiallyBlocked />
+                    <Route path=path!("runs") view=RunsPage ssr=SsrMode::Async />
+                    <Route path=path!("runs/new") view=RunNewPage ssr=SsrMode::Async />
+                    <Route path=path!("runs/:id") view=RunPage ssr=SsrMode::Async />
+                    <Route path=path!("rollback/:id") view=RollbackPage ssr=SsrMode::Async />
+                    <Route path=path!("unresolved") view=UnresolvedPage ssr=SsrMode::Async />
+                    <Route path=path!("*any") view=NotFoundPage ssr=SsrMode::Async />
+                </ParentRoute>
+            </Routes>
+        </Router>
+    }
+}

@@ -103,7 +103,9 @@ export class DrawnChart {
     this.chart.data.labels = data.labels ?? [];
     this.chart.data.datasets = data.datasets.map((next, i) => Object.assign(old[i] ?? {}, next));
     if (options) this.chart.options = options;
-    this.chart.update("none");
+    // Not update("none"): in that mode Chart.js keeps the colours that the elements share.
+    // Animation is off in any mode.
+    this.chart.update();
   }
 
   private configuration(): ChartConfiguration<Kind, (number | null)[], string> {

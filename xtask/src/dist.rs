@@ -24,8 +24,7 @@ pub fn dist() -> anyhow::Result<()> {
     }
     std::fs::create_dir_all(&content)?;
     let packed = content.join("amend");
-    std::fs::copy(&program, &packed)
-        .with_context(|| format!("cannot copy {}", program.display()))?;
+    std::fs::copy(&program, &packed).with_context(|| format!("cannot copy {}", program.display()))?;
     process::run(process::command("strip").arg(&packed))?;
     for document in DOCUMENTS {
         std::fs::copy(paths::root().join(document), content.join(document))?;

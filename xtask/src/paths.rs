@@ -4,9 +4,7 @@ use std::path::{Path, PathBuf};
 
 /// The root of the project: the folder above this crate.
 pub fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .expect("the crate lies in the project's root")
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the crate lies in the project's root")
 }
 
 /// Where cargo puts what it builds; `CARGO_TARGET_DIR` or `target`.
@@ -25,7 +23,5 @@ pub fn site() -> PathBuf {
 
 /// Where the program named `name` is found on `PATH`.
 pub fn find_program(name: &str) -> Option<PathBuf> {
-    std::env::split_paths(&std::env::var_os("PATH")?)
-        .map(|folder| folder.join(name))
-        .find(|file| file.is_file())
+    std::env::split_paths(&std::env::var_os("PATH")?).map(|folder| folder.join(name)).find(|file| file.is_file())
 }

@@ -28,7 +28,8 @@ const SETTINGS: [&str; 8] = [
 
 /// Where `initdb` and `postgres` lie: on `PATH`, where `pg_config` says, or where Debian puts them.
 pub fn find_binaries() -> Option<PathBuf> {
-    let on_path = paths::find_program("initdb").and_then(|file| file.parent().map(Path::to_owned));
+    // Followed to where it lies: a link alone has not its sisters beside it.
+    let on_path = paths::find_program("initdb").and_then(|file| file.canonicalize().ok()?.parent().map(Path::to_owned));
     let by_config = paths::find_program("pg_config")
         .and_then(|program| process::output(process::command(program).arg("--bindir")).ok())
         .map(|folder| PathBuf::from(folder.trim()));
@@ -73,13 +74,7 @@ impl Cluster {
             std::process::id(),
             COUNT.fetch_add(1, Ordering::Relaxed)
         ));
-        let mut cluster = Self {
-            server: None,
-            binaries,
-            folder,
-            port: process::free_port()?,
-            owner: owner()?,
-        };
+        let mut cluster = Self { server: None, binaries, folder, port: process::free_port()?, owner: owner()? };
         process::step("throw-away PostgreSQL", || cluster.launch())?;
         Ok(cluster)
     }
@@ -106,15 +101,10 @@ impl Cluster {
     }
 
     fn launch(&mut self) -> anyhow::Result<()> {
-        std::fs::create_dir(&self.folder)
-            .with_context(|| format!("cannot create {}", self.folder.display()))?;
+        std::fs::create_dir(&self.folder).with_context(|| format!("cannot create {}", self.folder.display()))?;
         std::fs::set_permissions(&self.folder, Permissions::from_mode(0o700))?;
         if let Some(owner) = &self.owner {
-            std::os::unix::fs::chown(
-                &self.folder,
-                Some(owner.uid.as_raw()),
-                Some(owner.gid.as_raw()),
-            )?;
+            std::os::unix::fs::chown(&self.folder, Some(owner.uid.as_raw()), Some(owner.gid.as_raw()))?;
         }
         let data = self.folder.join("data");
         self.init(&data)?;
@@ -152,9 +142,11 @@ impl Cluster {
         init("C.UTF-8").or_else(|_| init("C")).map(drop)
     }
 
-    /// One of PostgreSQL's programs, run as the owner of the cluster.
+    /// One of PostgreSQL's programs, run as the owner of the cluster. Client programs may be packed
+    /// apart from the server's and lie elsewhere on `PATH`.
     fn command(&self, program: &str) -> Command {
-        let mut command = process::command(self.binaries.join(program));
+        let beside = self.binaries.join(program);
+        let mut command = if beside.is_file() { process::command(beside) } else { process::command(program) };
         command.current_dir(&self.folder).env_remove("LC_ALL").env("LANG", "C.UTF-8");
         if let Some(owner) = &self.owner {
             command.uid(owner.uid.as_raw()).gid(owner.gid.as_raw());
@@ -190,6 +182,5 @@ fn owner() -> anyhow::Result<Option<User>> {
 
 /// The eighth line of the server's pid file says when it takes connections.
 fn is_ready(pid_file: &Path) -> bool {
-    std::fs::read_to_string(pid_file)
-        .is_ok_and(|text| text.lines().nth(7).is_some_and(|line| line.trim() == "ready"))
+    std::fs::read_to_string(pid_file).is_ok_and(|text| text.lines().nth(7).is_some_and(|line| line.trim() == "ready"))
 }

@@ -56,25 +56,30 @@ pub fn command(program: impl AsRef<OsStr>) -> Command {
 /// The cargo that runs this task.
 pub fn cargo() -> Command {
     let mut cargo = command(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    // Set by the outer cargo for this crate alone; rustc-flags and build scripts that look at
-    // them would see another value than in a plain `cargo build`, and rebuild.
-    for name in ["CARGO_MANIFEST_DIR", "CARGO_MANIFEST_PATH", "CARGO_PKG_NAME", "CARGO_PKG_VERSION"] {
-        cargo.env_remove(name);
+    // The outer cargo describes this crate to us; build scripts that watch such variables (ring's
+    // does) would run again at every change between `cargo xtask` and a plain `cargo build`.
+    for (name, _) in std::env::vars_os() {
+        let name = name.to_string_lossy();
+        if name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_") {
+            cargo.env_remove(name.as_ref());
+        }
     }
     cargo
 }
 
 /// Runs a command with its output going where ours goes; an error unless it succeeds.
 pub fn run(command: &mut Command) -> anyhow::Result<()> {
-    check(command, wait(command)?)
+    let status = wait(command)?;
+    if !status.success() {
+        bail!("{} failed ({status})", shown(command));
+    }
+    Ok(())
 }
 
 /// Runs a command and returns what it wrote to stdout; an error, with its stderr, unless it succeeds.
 pub fn output(command: &mut Command) -> anyhow::Result<String> {
     stop_if_interrupted()?;
-    let output = command
-        .output()
-        .with_context(|| format!("cannot start {}", shown(command)))?;
+    let output = command.output().with_context(|| format!("cannot start {}", shown(command)))?;
     if !output.status.success() {
         let complaint = String::from_utf8_lossy(&output.stderr);
         bail!("{} failed ({}): {}", shown(command), output.status, complaint.trim());
@@ -84,20 +89,11 @@ pub fn output(command: &mut Command) -> anyhow::Result<String> {
 
 fn wait(command: &mut Command) -> anyhow::Result<ExitStatus> {
     stop_if_interrupted()?;
-    let child = command
-        .spawn()
-        .with_context(|| format!("cannot start {}", shown(command)))?;
+    let child = command.spawn().with_context(|| format!("cannot start {}", shown(command)))?;
     let mut child = Registered::new(child);
     let status = child.0.wait().with_context(|| format!("cannot wait for {}", shown(command)))?;
     stop_if_interrupted()?;
     Ok(status)
-}
-
-fn check(command: &Command, status: ExitStatus) -> anyhow::Result<()> {
-    if !status.success() {
-        bail!("{} failed ({status})", shown(command));
-    }
-    Ok(())
 }
 
 /// What a watched command did: how it ended, and all that it wrote.
@@ -172,11 +168,7 @@ pub fn end(child: &mut Child, first: Signal, patience: Duration) {
 }
 
 /// Polls `ready` until it is true, `child` ends or `patience` runs out.
-pub fn wait_until(
-    child: &mut Child,
-    patience: Duration,
-    mut ready: impl FnMut() -> bool,
-) -> anyhow::Result<()> {
+pub fn wait_until(child: &mut Child, patience: Duration, mut ready: impl FnMut() -> bool) -> anyhow::Result<()> {
     let started = Instant::now();
     while started.elapsed() < patience {
         stop_if_interrupted()?;

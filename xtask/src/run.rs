@@ -25,11 +25,9 @@ pub fn run(arguments: &[&str]) -> anyhow::Result<ExitCode> {
 fn names_a_database(arguments: &[&str], by_environment: bool) -> bool {
     by_environment
         || arguments.iter().any(|argument| {
-            ["--database", "--config"].iter().any(|flag| {
-                argument
-                    .strip_prefix(flag)
-                    .is_some_and(|rest| rest.is_empty() || rest.starts_with('='))
-            })
+            ["--database", "--config"]
+                .iter()
+                .any(|flag| argument.strip_prefix(flag).is_some_and(|rest| rest.is_empty() || rest.starts_with('=')))
         })
 }
 

@@ -30,8 +30,7 @@ pub fn for_build() -> anyhow::Result<()> {
 pub fn npm_packages(folder: &str) -> anyhow::Result<()> {
     let folder = paths::root().join(folder);
     let lock_file = folder.join("package-lock.json");
-    let lock = std::fs::read(&lock_file)
-        .with_context(|| format!("cannot read {}", lock_file.display()))?;
+    let lock = std::fs::read(&lock_file).with_context(|| format!("cannot read {}", lock_file.display()))?;
     let wanted = blake3::hash(&lock).to_string();
     let stamp = folder.join("node_modules/.amend-lock");
     if std::fs::read_to_string(&stamp).is_ok_and(|found| found == wanted) {
@@ -88,11 +87,7 @@ fn apt_install(package: &str, purpose: &str) -> anyhow::Result<()> {
         bail!("missing: {purpose}. Install it with: sudo apt-get install -y {package}");
     }
     let apt = |arguments: &[&str]| {
-        process::run(
-            process::command("apt-get")
-                .args(arguments)
-                .env("DEBIAN_FRONTEND", "noninteractive"),
-        )
+        process::run(process::command("apt-get").args(arguments).env("DEBIAN_FRONTEND", "noninteractive"))
     };
     // One look at the package lists is enough for all that this process installs.
     static UPDATED: OnceLock<()> = OnceLock::new();

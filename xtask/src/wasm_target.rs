@@ -44,11 +44,8 @@ fn libraries(sysroot: &Path) -> PathBuf {
 }
 
 fn is_installed(sysroot: &Path) -> bool {
-    std::fs::read_dir(libraries(sysroot)).is_ok_and(|entries| {
-        entries
-            .flatten()
-            .any(|entry| entry.file_name().to_string_lossy().starts_with("libstd-"))
-    })
+    std::fs::read_dir(libraries(sysroot))
+        .is_ok_and(|entries| entries.flatten().any(|entry| entry.file_name().to_string_lossy().starts_with("libstd-")))
 }
 
 fn from_debian_sources(sysroot: &Path) -> anyhow::Result<()> {
@@ -62,9 +59,7 @@ fn from_debian_sources(sysroot: &Path) -> anyhow::Result<()> {
 /// Puts the library's sources where the compiler looks for them. apt gets a state of its own, so
 /// that the machine's package sources stay as they are.
 fn fetch_sources(work: &Path, sysroot: &Path) -> anyhow::Result<()> {
-    let mirrors = process::output(
-        process::command("apt-get").args(["indextargets", "--format", "$(REPO_URI)"]),
-    )?;
+    let mirrors = process::output(process::command("apt-get").args(["indextargets", "--format", "$(REPO_URI)"]))?;
     let mirror = mirrors
         .lines()
         .find(|line| line.trim_end_matches('/').ends_with("/debian"))
@@ -83,9 +78,7 @@ fn fetch_sources(work: &Path, sysroot: &Path) -> anyhow::Result<()> {
             .find(|found| found.starts_with(&format!("{version}+")) || found.starts_with(&format!("{version}-")));
         let Some(package) = package else { continue };
         process::run(
-            apt.command("apt-get")
-                .args(["download", "-qq", &format!("rust-src={package}")])
-                .current_dir(work),
+            apt.command("apt-get").args(["download", "-qq", &format!("rust-src={package}")]).current_dir(work),
         )?;
         return unpack(work, version, sysroot);
     }

@@ -114,6 +114,12 @@ pub struct Analysis {
     pub dimensions: Vec<DimensionCount>,
     /// Distinct symbols with at least one wrong row.
     pub symbols_wrong: i64,
+    /// Distinct symbols of the target that the reference resolves to one allowed value.
+    #[serde(default)]
+    pub symbols_resolved: i64,
+    /// Mismatched and variant rows by symbol and value carried, largest first, at most 200.
+    #[serde(default)]
+    pub mismatches: Vec<GroupCount>,
 }
 
 impl Analysis {

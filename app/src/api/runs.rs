@@ -1,0 +1,47 @@
+//! Runs: the list, one with its history, cancelling.
+
+use amend_domain::{RuleSlug, RunDetail, RunId, RunKind, RunState, RunView};
+use leptos::{prelude::*, server_fn::codec::Json};
+use serde::{Deserialize, Serialize};
+
+use crate::AppError;
+
+/// Runs of one page of the list.
+pub const PAGE: u32 = 50;
+
+/// What the list is filtered by; the same words stand in the page's URL.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunsQuery {
+    pub rule: Option<RuleSlug>,
+    /// Empty means any.
+    pub states: Vec<RunState>,
+    pub kind: Option<RunKind>,
+    /// Only runs before this one.
+    pub before: Option<RunId>,
+}
+
+/// Runs, newest first, at most [`PAGE`].
+#[server(prefix = "/fn", endpoint = "runs", input = Json)]
+pub async fn list_runs(query: RunsQuery) -> Result<Vec<RunView>, AppError> {
+    use super::context::{signed_in, tell};
+    use amend_engine::store::RunFilter;
+    let (engine, caller) = signed_in().await?;
+    let RunsQuery { rule, states, kind, before } = query;
+    tell(engine.runs(&caller, &RunFilter { rule, states, kind, before, limit: PAGE }).await)
+}
+
+/// One run with its events and chunks.
+#[server(prefix = "/fn", endpoint = "run_detail")]
+pub async fn load_run(id: RunId) -> Result<RunDetail, AppError> {
+    use super::context::{signed_in, tell};
+    let (engine, caller) = signed_in().await?;
+    tell(engine.run_detail(&caller, &id).await)
+}
+
+/// Asks a run to stop after the chunk that it is busy with.
+#[server(prefix = "/fn", endpoint = "cancel_run")]
+pub async fn cancel_run(id: RunId) -> Result<RunView, AppError> {
+    use super::context::{signed_in, tell};
+    let (engine, caller) = signed_in().await?;
+    tell(engine.cancel(&caller, &id).await)
+}

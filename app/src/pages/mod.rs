@@ -1,0 +1,12 @@
+//! The pages, one module each.
+
+pub mod analysis;
+pub mod login;
+pub mod not_found;
+pub mod overview;
+pub mod preview;
+pub mod rollback;
+pub mod run;
+pub mod run_new;
+pub mod runs;
+pub mod unresolved;

@@ -1,0 +1,64 @@
+//! The quality score with its trend.
+
+use amend_domain::{Analysis, analysis::Snapshot};
+use leptos::prelude::*;
+
+use super::verdict::week;
+use crate::{
+    api::overview::TREND_DAYS,
+    components::{Card, Point, TrendLine},
+    format,
+};
+
+pub(super) fn card(analysis: Signal<Option<Analysis>>, trend: Signal<Vec<Snapshot>>) -> AnyView {
+    let score = move || analysis.with(|a| a.as_ref().map_or(0.0, |a| a.score));
+    let parts = move || {
+        analysis.with(|a| {
+            a.as_ref().map(|a| {
+                format!(
+                    "{} % have a value, {} % have a usable reference",
+                    format::percent(a.completeness),
+                    format::percent(a.integrity)
+                )
+            })
+        })
+    };
+    let drift = move || {
+        let points = trend.with(|t| week(t, score()))?;
+        let (class, word) = if points < 0.0 { ("down", "down") } else { ("up", "up") };
+        Some(view! {
+            <p class="dim num">
+                <b class=class>{format!("{word} {:.2} points", points.abs())}</b>
+                " in 7 days"
+            </p>
+        })
+    };
+    let points = Signal::derive(move || trend.with(|t| t.iter().map(point).collect::<Vec<_>>()));
+    view! {
+        <Card title="Quality score" note=format!("{TREND_DAYS} days")>
+            <div class="big num" data-testid="score">
+                {move || format::percent(score())}
+                <small>" %"</small>
+            </div>
+            <p class="dim num">{parts}</p>
+            {drift}
+            <TrendLine
+                points
+                label="Quality score over time, in percent"
+                axis=|v| format!("{v:.1}")
+                empty="No analysis in this time"
+                height=118.0
+            />
+        </Card>
+    }
+    .into_any()
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a place on an axis")]
+fn point(snapshot: &Snapshot) -> Point {
+    Point {
+        x: snapshot.at.timestamp() as f64,
+        y: snapshot.score,
+        label: format!("{}: {} %", format::moment(snapshot.at), format::percent(snapshot.score)),
+    }
+}

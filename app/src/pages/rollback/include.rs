@@ -1,0 +1,151 @@
+//! Step two: what to do with rows that changed since, and which symbols.
+
+use amend_domain::{ConflictPolicy, RollbackCounts, RunId};
+use leptos::{html, prelude::*};
+use leptos_router::{NavigateOptions, hooks::use_navigate};
+
+use super::wish::Wish;
+use crate::{
+    components::{Card, Tag, Tone},
+    format,
+    frame::use_link,
+};
+
+const CHOICES: [(ConflictPolicy, &str, &str, Tone, &str); 3] = [
+    (ConflictPolicy::Skip, "Leave them", "Later work wins. They are counted in the result.", Tone::Good, "safe"),
+    (
+        ConflictPolicy::Force,
+        "Put them back too",
+        "Overwrites later work. What is overwritten is kept in the journal of the rollback.",
+        Tone::Warn,
+        "force",
+    ),
+    (
+        ConflictPolicy::Stop,
+        "Stop if there are any",
+        "The rollback ends at the first row that changed since.",
+        Tone::Neutral,
+        "strict",
+    ),
+];
+
+/// Goes to the wizard with another wish, without a step in the history.
+fn use_wish(run: RunId) -> impl Fn(Wish) + Clone {
+    let navigate = use_navigate();
+    let link = use_link();
+    move |wish: Wish| {
+        let options = NavigateOptions { scroll: false, replace: true, ..NavigateOptions::default() };
+        navigate(&link(&wish.href(&run)), options);
+    }
+}
+
+#[component]
+pub fn Conflicts(run: RunId, wish: Memo<Wish>, counts: RollbackCounts) -> impl IntoView {
+    let title = match counts.changed_since {
+        0 => "Rows that changed since: none now".to_owned(),
+        1 => "The row that changed since".to_owned(),
+        n => format!("The {} rows that changed since", format::count(n)),
+    };
+    let go = use_wish(run);
+    let choices = CHOICES
+        .into_iter()
+        .map(|(policy, name, text, tone, word)| {
+            let go = go.clone();
+            let on = move || wish.with(|w| w.on_conflict == policy);
+            view! {
+                <label class="choice" class:on=on>
+                    <input
+                        type="radio"
+                        name="on_conflict"
+                        value=policy.as_str()
+                        checked=wish.with_untracked(|w| w.on_conflict == policy)
+                        prop:checked=on
+                        data-testid=format!("conflict-{}", policy.as_str())
+                        on:change=move |_| go(Wish { on_conflict: policy, ..wish.get_untracked() })
+                    />
+                    <span>
+                        <b>{name}</b>
+                        <span class="dim">{text}</span>
+                    </span>
+                    <Tag tone=Signal::stored(tone) text=word />
+                </label>
+            }
+        })
+        .collect_view();
+    view! {
+        <Card title>
+            <fieldset class="choices">
+                <legend class="vh">"What to do with rows that someone changed since"</legend>
+                {choices}
+            </fieldset>
+            {(counts.changed_since == 0)
+                .then(|| view! { <p class="dim">"The choice holds for rows that someone changes before the rollback gets to them."</p> })}
+        </Card>
+    }
+    .into_any()
+}
+
+#[component]
+pub fn Symbols(run: RunId, wish: Memo<Wish>) -> impl IntoView {
+    let field = NodeRef::<html::Input>::new();
+    let go = use_wish(run.clone());
+    let add = move |event: web_sys::SubmitEvent| {
+        event.prevent_default();
+        let Some(input) = field.get_untracked() else { return };
+        let mut next = wish.get_untracked();
+        for symbol in input.value().split([',', ';']).map(str::trim).filter(|s| !s.is_empty()) {
+            if !next.symbols.iter().any(|s| s == symbol) {
+                next.symbols.push(symbol.to_owned());
+            }
+        }
+        input.set_value("");
+        go(next);
+    };
+    let link = use_link();
+    let run = StoredValue::new(run);
+    let chosen = move || {
+        let wish = wish.get();
+        if wish.symbols.is_empty() {
+            return view! { <p class="dim">"All symbols of the run. Name some to limit the rollback to them; the counts follow."</p> }
+                .into_any();
+        }
+        let chips = wish
+            .symbols
+            .iter()
+            .map(|symbol| {
+                let mut without = wish.clone();
+                without.symbols.retain(|s| s != symbol);
+                let href = run.with_value(|run| link(&without.href(run)));
+                view! {
+                    <a class="chip set" data-noscroll="true" href=href aria-label=format!("Take out {symbol}")>
+                        <b>{symbol.clone()}</b>
+                        <span aria-hidden="true">"\u{2715}"</span>
+                    </a>
+                }
+            })
+            .collect_view();
+        view! { <div class="chips" role="group" aria-label="Symbols">{chips}</div> }.into_any()
+    };
+    view! {
+        <Card title="Symbols">
+            {chosen}
+            <form class="add" on:submit=add>
+                <label class="fld">
+                    <span>"Symbol"</span>
+                    <input
+                        class="field"
+                        node_ref=field
+                        autocomplete="off"
+                        spellcheck="false"
+                        placeholder="exact; several with commas"
+                        data-testid="rollback-symbol"
+                    />
+                </label>
+                <button type="submit" class="btn">
+                    "Add"
+                </button>
+            </form>
+        </Card>
+    }
+    .into_any()
+}

@@ -1,0 +1,118 @@
+//! What one may do with a run: cancel it while it runs, roll it back when it is over.
+
+use amend_domain::{Act, RunKind, RunState, RunView};
+use leptos::prelude::*;
+
+use crate::{
+    AppError,
+    api::{runs::cancel_run, session::use_session},
+    components::{Button, ButtonKind, ButtonLink, Dialog, ErrorBox, Tone, use_toasts},
+    format::counted,
+    frame::use_link,
+    live::use_live,
+    pages::runs::words,
+};
+
+pub(super) fn acts(run: Memo<RunView>) -> AnyView {
+    let over = Memo::new(move |_| run.with(|r| r.state.is_over()));
+    (move || if over.get() { roll_back(run) } else { cancel(run) }).into_any()
+}
+
+fn roll_back(run: Memo<RunView>) -> AnyView {
+    let (link, session) = (use_link(), use_session());
+    // A rollback is undone by starting the correction again.
+    if run.with_untracked(|r| r.kind == RunKind::Rollback) {
+        return ().into_any();
+    }
+    let nothing = Memo::new(move |_| {
+        run.with(|r| {
+            if words::is_dry(r) {
+                Some("A dry run wrote nothing.")
+            } else if r.changed == 0 {
+                Some("The run changed nothing.")
+            } else {
+                None
+            }
+        })
+    });
+    let blocked = Memo::new(move |_| nothing.get().map(Into::into).or_else(|| session.why_not(Act::Rollback)));
+    let available = move || {
+        blocked.get().is_none().then(|| {
+            let undone = run.with(|r| r.undone_by.is_some());
+            let text = if undone { "Rolled back already; what is left can be looked at" } else { "Rollback available" };
+            view! { <span class="dim" data-testid="rollback-available">{text}</span> }
+        })
+    };
+    view! {
+        {available}
+        <ButtonLink
+            kind=ButtonKind::Undo
+            href=Signal::derive(move || link(&format!("/rollback/{}", run.with(|r| r.run_id.to_string()))))
+            blocked=blocked
+            test_id="roll-back"
+        >
+            "Roll back"
+        </ButtonLink>
+    }
+    .into_any()
+}
+
+fn cancel(run: Memo<RunView>) -> AnyView {
+    let (live, session, toasts) = (use_live(), use_session(), use_toasts());
+    let open = RwSignal::new(false);
+    let ask: Action<(), Result<(), AppError>> = Action::new(move |(): &()| {
+        let id = run.with_untracked(|r| r.run_id.clone());
+        async move {
+            let view = cancel_run(id).await?;
+            live.put(view);
+            toasts.show(Tone::Neutral, "Cancelling: the transaction in flight is finished first.");
+            Ok(())
+        }
+    });
+    // What one wanted is asked; the dialog goes when it is answered.
+    Effect::new(move |_| {
+        if matches!(ask.value().get(), Some(Ok(()))) {
+            open.set(false);
+        }
+    });
+    let blocked = Memo::new(move |_| {
+        session.why_not(Act::Cancel).or_else(|| {
+            run.with(|r| r.state == RunState::Cancelling).then(|| "It is being cancelled.".to_owned())
+        })
+    });
+    let consequence = move || {
+        run.with(|r| {
+            if words::is_dry(r) {
+                return "A dry run writes nothing, so nothing has to be undone.".to_owned();
+            }
+            format!(
+                "The transaction in flight is finished first. {} changed so far stay changed, with what stood there \
+                 before, and can be rolled back from this page. The others stay as they are.",
+                counted(r.changed, "row", "rows")
+            )
+        })
+    };
+    view! {
+        <Button kind=ButtonKind::Undo blocked=blocked test_id="cancel-run" on_click=move |()| open.set(true)>
+            "Cancel"
+        </Button>
+        <Dialog open title="Cancel this run?" test_id="cancel-dialog">
+            <p class="num">{consequence}</p>
+            {move || ask.value().get().and_then(Result::err).map(|error| view! { <ErrorBox error /> })}
+            <div class="acts">
+                <Button on_click=move |()| open.set(false)>"Let it run"</Button>
+                <Button
+                    kind=ButtonKind::Undo
+                    busy=ask.pending()
+                    test_id="confirm-cancel"
+                    on_click=move |()| {
+                        ask.dispatch(());
+                    }
+                >
+                    "Cancel the run"
+                </Button>
+            </div>
+        </Dialog>
+    }
+    .into_any()
+}

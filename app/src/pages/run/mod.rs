@@ -1,0 +1,102 @@
+//! One run, live: what it does, how far it is, whether it proved itself, what one may do with it.
+
+mod acts;
+mod charts;
+mod history;
+mod progress;
+mod verdict;
+
+use amend_domain::{ChunkRecord, EventRecord, ErrorCode, Problem, RunDetail, RunId, RunView};
+use leptos::prelude::*;
+use leptos_meta::Title;
+use leptos_router::hooks::use_params_map;
+
+use crate::{
+    AppError,
+    api::runs::load_run,
+    components::{ErrorBox, Loaded, PageHead},
+    frame::use_refresh,
+    live::{Connection, use_live},
+};
+
+/// While a run is active, its chunks and log are loaded again at most so often, in milliseconds.
+const RELOAD_EVERY_MS: f64 = 1_500.0;
+
+#[component]
+pub fn RunPage() -> impl IntoView {
+    let params = use_params_map();
+    let id = Memo::new(move |_| params.with(|p| p.get("id").unwrap_or_default()));
+    // All is built anew for another run, so that nothing of the last one is left.
+    move || match RunId::parse(&id.get()) {
+        Ok(id) => view! { <OneRun id /> }.into_any(),
+        Err(Problem { message, .. }) => {
+            let error = AppError::from(Problem::new(ErrorCode::CorrectionNotFound, message));
+            view! { <ErrorBox error /> }.into_any()
+        }
+    }
+}
+
+#[component]
+fn OneRun(id: RunId) -> impl IntoView {
+    let refresh = use_refresh();
+    let title = id.to_string();
+    let reload = RwSignal::new(0_u32);
+    let wanted = id.clone();
+    let data = Resource::new_blocking(
+        move || (refresh.count(), reload.get()),
+        move |_| load_run(wanted.clone()),
+    );
+    reload_as_it_moves(id, reload);
+    view! {
+        <Title text=title />
+        <Loaded resource=data lines=12 children={move |detail: Signal<RunDetail>| body(detail)} />
+    }
+    .into_any()
+}
+
+/// The bar and the counts come over the socket; chunks and log are loaded behind them.
+fn reload_as_it_moves(id: RunId, reload: RwSignal<u32>) {
+    let live = use_live();
+    let heard = live.run(id);
+    let last = StoredValue::new(0.0_f64);
+    let mark = Memo::new(move |_| {
+        let run = heard.with(|h| h.as_ref().map(|r| (r.chunks, r.phase, r.state, r.undone_by.clone())));
+        (run, matches!(live.connection.get(), Connection::Live | Connection::Polling))
+    });
+    Effect::new(move |before: Option<()>| {
+        mark.track();
+        if before.is_none() {
+            return;
+        }
+        let now = js_sys::Date::now();
+        let over = mark.with_untracked(|(run, _)| run.as_ref().is_some_and(|r| r.2.is_over()));
+        if over || now - last.get_value() > RELOAD_EVERY_MS {
+            last.set_value(now);
+            reload.update(|n| *n += 1);
+        }
+    });
+}
+
+fn body(detail: Signal<RunDetail>) -> AnyView {
+    let live = use_live();
+    let run: Memo<RunView> = Memo::new(move |_| live.overlay(detail.with(|d| d.run.clone())));
+    let events: Memo<Vec<EventRecord>> = Memo::new(move |_| detail.with(|d| d.events.clone()));
+    let chunks: Memo<Vec<ChunkRecord>> = Memo::new(move |_| detail.with(|d| d.chunk_log.clone()));
+    view! {
+        <PageHead title=move || verdict::headline(run) lead=move || verdict::lead(run)>
+            {acts::acts(run)}
+        </PageHead>
+        {progress::steps(run)}
+        {verdict::trouble(run)}
+        {progress::card(run)}
+        <div class="cols c21">
+            {charts::rate(chunks)}
+            {charts::size(chunks)}
+        </div>
+        <div class="cols c21">
+            {history::chunks(chunks)}
+            <div class="column">{verdict::validation(run)} {history::log(events)}</div>
+        </div>
+    }
+    .into_any()
+}

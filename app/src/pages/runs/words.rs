@@ -1,0 +1,67 @@
+//! A run in words, the same on every page.
+
+use amend_domain::{Mode, RunKind, RunView};
+
+use crate::format::{self, count, counted};
+
+/// What it does: `fill missing values, all symbols`.
+#[must_use]
+pub fn what(run: &RunView) -> String {
+    let mut text = match (run.kind, &run.options) {
+        (RunKind::Rollback, _) => {
+            run.undoes.as_ref().map_or_else(|| "roll back".to_owned(), |id| format!("roll back {id}"))
+        }
+        (RunKind::Correction, Some(options)) => match options.mode {
+            Mode::Fill => "fill missing values".into(),
+            Mode::Overwrite => "fill and overwrite".into(),
+        },
+        (RunKind::Correction, None) => "correct".into(),
+    };
+    let scope = match run.kind {
+        RunKind::Rollback => run.rollback.as_ref().map(|r| &r.scope),
+        RunKind::Correction => run.options.as_ref().map(|o| &o.scope),
+    };
+    match scope.and_then(|s| s.symbols.as_deref()) {
+        Some([one]) => text.push_str(&format!(", {one} alone")),
+        Some(several) => text.push_str(&format!(", {}", counted(several.len() as i64, "symbol", "symbols"))),
+        None if run.kind == RunKind::Correction => text.push_str(", all symbols"),
+        None => {}
+    }
+    if is_dry(run) {
+        text.push_str(", dry run");
+    }
+    text
+}
+
+/// Whether it writes nothing.
+#[must_use]
+pub fn is_dry(run: &RunView) -> bool {
+    match run.kind {
+        RunKind::Correction => run.options.as_ref().is_some_and(|o| o.dry_run),
+        RunKind::Rollback => run.rollback.as_ref().is_some_and(|o| o.dry_run),
+    }
+}
+
+/// `447,112 of 731,860 rows`.
+#[must_use]
+pub fn changed_of(run: &RunView) -> String {
+    match run.to_change {
+        Some(all) => format!("{} of {}", count(run.changed), counted(all, "row", "rows")),
+        None => counted(run.changed, "row", "rows"),
+    }
+}
+
+/// Rows a second: of the last chunks while it runs, of the whole when it is over.
+#[must_use]
+#[expect(clippy::cast_precision_loss, reason = "a rate for people")]
+pub fn rate(run: &RunView) -> String {
+    let average = (run.changed > 0 && run.duration_ms > 0).then(|| run.changed as f64 * 1000.0 / run.duration_ms as f64);
+    let shown = if run.state.is_over() { average } else { run.rate.or(average) };
+    shown.map_or_else(|| "\u{2013}".into(), format::rate)
+}
+
+/// `2.2 s`, or a dash where it cannot be told.
+#[must_use]
+pub fn eta(run: &RunView) -> String {
+    run.eta_ms().map_or_else(|| "\u{2013}".into(), format::duration)
+}

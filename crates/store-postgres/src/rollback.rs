@@ -1,0 +1,138 @@
+//! Looks at the journal: what a rollback would find, and what a run wrote.
+
+use amend_domain::{FindingRow, RollbackCounts, RollbackSamples, Rule, RunId, Scope};
+use amend_engine::store::{JournalPair, StoreError};
+use chrono::{DateTime, Utc};
+use sqlx::{FromRow, PgConnection, Row};
+
+use crate::{
+    PostgresStore,
+    error::{db, json},
+    pages::{finding, key_text},
+    shape::Shape,
+    sql::restore::{self, SampleOf},
+    tx::{Args, fetch_all, fetch_one},
+};
+
+#[derive(FromRow)]
+struct CountRow {
+    restorable: i64,
+    original: i64,
+    changed_since: i64,
+    deleted: i64,
+}
+
+#[derive(FromRow)]
+struct SampleRow {
+    key: String,
+    symbol: Option<String>,
+    ts: Option<DateTime<Utc>>,
+    dimensions: Vec<Option<String>>,
+    cur: Option<String>,
+    put: Option<String>,
+    finding: String,
+}
+
+impl PostgresStore {
+    pub(crate) async fn count_rollback(
+        &self,
+        rule: &Rule,
+        run: &RunId,
+        scope: &Scope,
+    ) -> Result<RollbackCounts, StoreError> {
+        let mut tx = self.analysing().await?;
+        let shape = Shape::load(&mut tx, rule).await?;
+        let mut args = Args::default();
+        let sql = restore::count(&shape, run.as_str(), scope, &mut args);
+        let row = CountRow::from_row(&fetch_one(&mut tx, sql, args).await?).map_err(db)?;
+        tx.commit().await.map_err(db)?;
+        Ok(RollbackCounts {
+            restorable: row.restorable,
+            original: row.original,
+            changed_since: row.changed_since,
+            deleted: row.deleted,
+        })
+    }
+
+    pub(crate) async fn sample_rollback(
+        &self,
+        rule: &Rule,
+        run: &RunId,
+        scope: &Scope,
+        each: u32,
+    ) -> Result<RollbackSamples, StoreError> {
+        let mut tx = self.analysing().await?;
+        let shape = Shape::load(&mut tx, rule).await?;
+        let few = Few { shape: &shape, rule, run: run.as_str(), scope, each };
+        let samples = RollbackSamples {
+            restorable: few.rows(&mut tx, SampleOf::Restorable).await?,
+            changed_since: few.rows(&mut tx, SampleOf::ChangedSince).await?,
+            deleted: few.deleted(&mut tx).await?,
+        };
+        tx.commit().await.map_err(db)?;
+        Ok(samples)
+    }
+
+    pub(crate) async fn pairs(&self, run: &RunId) -> Result<Vec<JournalPair>, StoreError> {
+        let rows: Vec<(Option<String>, Option<String>, i64)> = sqlx::query_as(
+            "SELECT old_value, new_value, sum(rows)::bigint FROM amend.journal WHERE run = $1
+             GROUP BY 1, 2 ORDER BY 3 DESC, 2, 1",
+        )
+        .bind(run.as_str())
+        .fetch_all(&self.pool)
+        .await
+        .map_err(db)?;
+        Ok(rows.into_iter().map(|(old, new, rows)| JournalPair { old, new, rows }).collect())
+    }
+}
+
+/// Samples of one run.
+struct Few<'a> {
+    shape: &'a Shape,
+    rule: &'a Rule,
+    run: &'a str,
+    scope: &'a Scope,
+    each: u32,
+}
+
+impl Few<'_> {
+    async fn rows(&self, tx: &mut PgConnection, of: SampleOf) -> Result<Vec<FindingRow>, StoreError> {
+        let mut args = Args::default();
+        let sql = restore::sample(self.shape, self.rule, self.run, self.scope, of, self.each, &mut args);
+        fetch_all(tx, sql, args)
+            .await?
+            .iter()
+            .map(|row| {
+                let row = SampleRow::from_row(row).map_err(db)?;
+                Ok(FindingRow {
+                    key: self.shown_key(&row.key)?,
+                    symbol: row.symbol,
+                    timestamp: row.ts,
+                    dimensions: row.dimensions,
+                    current: row.cur,
+                    proposed: row.put,
+                    finding: finding(&row.finding)?,
+                })
+            })
+            .collect()
+    }
+
+    async fn deleted(&self, tx: &mut PgConnection) -> Result<Vec<String>, StoreError> {
+        let mut args = Args::default();
+        let sql = restore::sample_deleted(self.shape, self.run, self.scope, self.each, &mut args);
+        fetch_all(tx, sql, args)
+            .await?
+            .iter()
+            .map(|row| self.shown_key(&row.try_get::<String, _>("key").map_err(db)?))
+            .collect()
+    }
+
+    /// A journalled key as rows show theirs.
+    fn shown_key(&self, journalled: &str) -> Result<String, StoreError> {
+        if self.shape.key.len() == 1 {
+            return Ok(journalled.to_owned());
+        }
+        let parts: Vec<String> = json("amend.journal", "keys", self.run, journalled)?;
+        key_text(&parts)
+    }
+}

@@ -1,0 +1,119 @@
+//! `amend.run` as a row, and from there as the words of the domain.
+
+use amend_domain::{PlanHash, RuleSlug, RunId, RunKind, RunState, RunView, state::Phase};
+use amend_engine::store::{StoreError, StoredRun};
+use chrono::{DateTime, Utc};
+use serde::de::DeserializeOwned;
+use sqlx::FromRow;
+
+use crate::error::{corrupt, json};
+
+/// The list behind `SELECT`, over `amend.run r`.
+pub(crate) const COLUMNS: &str = "r.id, r.rule, r.kind, r.state, r.phase, r.options::text AS options,
+    r.rollback::text AS rollback, r.undoes,
+    (SELECT u.id FROM amend.run u
+     WHERE u.undoes = r.id AND u.state = 'succeeded' AND NOT coalesce((u.rollback ->> 'dry_run')::boolean, false)
+     ORDER BY u.ended_at DESC NULLS LAST, u.seq DESC LIMIT 1) AS undone_by,
+    r.started_by, r.created_at, r.started_at, r.ended_at, r.plan_hash, r.expected::text AS expected,
+    r.before::text AS before, r.after::text AS after, r.validation::text AS validation, r.error::text AS error,
+    r.changed, r.skipped, r.failed, r.conflicts, r.deleted, r.remaining, r.chunks, r.scanned, r.duration_ms,
+    r.to_change, r.to_scan, r.rate, r.batch_size, r.takeovers, r.cursor, r.lease_owner, r.lease_until, r.fence";
+
+#[derive(FromRow)]
+pub(crate) struct RunRow {
+    id: String,
+    rule: String,
+    kind: String,
+    state: String,
+    phase: String,
+    options: Option<String>,
+    rollback: Option<String>,
+    undoes: Option<String>,
+    undone_by: Option<String>,
+    started_by: String,
+    created_at: DateTime<Utc>,
+    started_at: Option<DateTime<Utc>>,
+    ended_at: Option<DateTime<Utc>>,
+    plan_hash: String,
+    expected: Option<String>,
+    before: Option<String>,
+    after: Option<String>,
+    validation: Option<String>,
+    error: Option<String>,
+    changed: i64,
+    skipped: i64,
+    failed: i64,
+    conflicts: i64,
+    deleted: i64,
+    remaining: i64,
+    chunks: i64,
+    scanned: i64,
+    duration_ms: i64,
+    to_change: Option<i64>,
+    to_scan: Option<i64>,
+    rate: Option<f64>,
+    batch_size: i64,
+    takeovers: i64,
+    cursor: Option<String>,
+    lease_owner: Option<String>,
+    lease_until: Option<DateTime<Utc>>,
+    fence: i64,
+}
+
+impl RunRow {
+    fn word<T>(&self, column: &'static str, text: &str, parse: fn(&str) -> Option<T>) -> Result<T, StoreError> {
+        parse(text).ok_or_else(|| corrupt("amend.run", column, &self.id, format!("{text:?} is not a word of it")))
+    }
+
+    fn value<T: DeserializeOwned>(&self, column: &'static str, text: Option<&str>) -> Result<Option<T>, StoreError> {
+        text.map(|text| json("amend.run", column, &self.id, text)).transpose()
+    }
+
+    pub(crate) fn view(&self) -> Result<RunView, StoreError> {
+        Ok(RunView {
+            run_id: RunId::from_trusted(&self.id),
+            kind: self.word("kind", &self.kind, RunKind::parse)?,
+            state: self.word("state", &self.state, RunState::parse)?,
+            changed: self.changed,
+            skipped: self.skipped,
+            failed: self.failed,
+            conflicts: self.conflicts,
+            deleted: self.deleted,
+            remaining: self.remaining,
+            chunks: self.chunks,
+            duration_ms: self.duration_ms,
+            plan_hash: PlanHash::from_trusted(&self.plan_hash),
+            validation: self.value("validation", self.validation.as_deref())?,
+            rule: RuleSlug::from_trusted(&self.rule),
+            phase: self.word("phase", &self.phase, Phase::parse)?,
+            options: self.value("options", self.options.as_deref())?,
+            rollback: self.value("rollback", self.rollback.as_deref())?,
+            undoes: self.undoes.as_deref().map(RunId::from_trusted),
+            undone_by: self.undone_by.as_deref().map(RunId::from_trusted),
+            started_by: self.started_by.clone(),
+            created_at: self.created_at,
+            started_at: self.started_at,
+            ended_at: self.ended_at,
+            to_change: self.to_change,
+            scanned: self.scanned,
+            to_scan: self.to_scan,
+            rate: self.rate,
+            batch_size: self.batch_size,
+            before: self.value("before", self.before.as_deref())?,
+            after: self.value("after", self.after.as_deref())?,
+            error: self.value("error", self.error.as_deref())?,
+            takeovers: self.takeovers,
+        })
+    }
+
+    pub(crate) fn stored(self) -> Result<StoredRun, StoreError> {
+        Ok(StoredRun {
+            view: self.view()?,
+            expected: self.value("expected", self.expected.as_deref())?,
+            cursor: self.cursor,
+            lease_owner: self.lease_owner,
+            lease_until: self.lease_until,
+            fence: self.fence,
+        })
+    }
+}

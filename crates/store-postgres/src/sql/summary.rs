@@ -1,0 +1,139 @@
+//! The one pass of an analysis: grouped first, joined with the reference after.
+
+use amend_domain::{Finding, RowFilter, Rule, Scope};
+use amend_engine::store::StoreError;
+
+use super::{filter, finding::classify, numbered, reference, symbol_of_texts, time};
+use crate::{shape::Shape, tx::Args};
+
+/// Everything a summary needs, in rows of `(kind, symbol, current, proposed, finding, rows, first, last)`:
+/// kind 0 is a group, 1.. the dimension of that number (its value in `symbol`), -1 the number of
+/// match values in the target, -2 that of unused ones.
+pub(crate) fn summarise(shape: &Shape, rule: &Rule, scope: &Scope, args: &mut Args) -> String {
+    let dimensions = shape.dimensions.len();
+    let grouped = grouped(shape, &filter::scope(shape, scope, args), dimensions);
+    let resolved = reference::resolved(shape, rule, args, None);
+    let classified = classified(shape, args);
+    let m = numbered(&shape.matches, ", ", |i, _| format!("m{i}"));
+    let known = numbered(&shape.matches, " AND ", |i, _| format!("m{i} IS NOT NULL"));
+    let same = numbered(&shape.matches, " AND ", |i, _| format!("g.m{i} = r.m{i}"));
+    let in_scope = match &scope.symbols {
+        Some(wanted) => format!("{} = ANY({})", symbol_of_texts(shape, "r"), args.texts(wanted)),
+        None => "true".into(),
+    };
+    let first = time::readable("min(lo)");
+    let last = time::readable("max(hi)");
+    let mut sql = format!(
+        "WITH {resolved}, {grouped}, {classified}
+         SELECT 0 AS kind, symbol, cur, val, finding, sum(n)::bigint AS n, {first} AS first, {last} AS last
+         FROM c WHERE part = 1 GROUP BY symbol, cur, val, finding
+         UNION ALL
+         SELECT -1, NULL, NULL, NULL, NULL, count(*), NULL, NULL
+         FROM (SELECT DISTINCT {m} FROM c WHERE part = 1 AND {known}) used
+         UNION ALL
+         SELECT -2, NULL, NULL, NULL, NULL, count(*), NULL, NULL
+         FROM ref r WHERE {in_scope} AND NOT EXISTS (SELECT 1 FROM g WHERE {same})"
+    );
+    for d in 1..=dimensions {
+        sql.push_str(&format!(
+            " UNION ALL
+             SELECT {d}, d{d}, NULL, NULL, finding, sum(n)::bigint, NULL, NULL
+             FROM c WHERE part = {d} GROUP BY d{d}, finding"
+        ));
+    }
+    sql
+}
+
+/// `g AS MATERIALIZED (...)`: rows of the target by match columns, value and dimensions, with
+/// `m1.., cur, d1.., part, n, lo, hi`.
+///
+/// One dimension makes finer groups of the same pass. Several would multiply, so each gets a grouping
+/// set of its own; `part` says which, and part 1 alone already has every row.
+fn grouped(shape: &Shape, conditions: &filter::Conditions, dimensions: usize) -> String {
+    let m = numbered(&shape.matches, ", ", |i, _| format!("m{i}"));
+    let texts = numbered(&shape.matches, ", ", |i, c| format!("{} AS m{i}", c.text_of("t")));
+    let ds = &shape.dimensions[..dimensions];
+    let d_texts: String = ds.iter().enumerate().map(|(i, c)| format!(", {} AS d{}", c.text_of("t"), i + 1)).collect();
+    let d_names: String = (1..=dimensions).map(|i| format!(", d{i}")).collect();
+    let ts = shape.timestamp.as_ref().map(|c| format!(", {} AS ts", c.of("t"))).unwrap_or_default();
+    let (lo, hi) = time::aggregates(shape.timestamp.as_ref(), "ts");
+    let (part, by) = if dimensions <= 1 {
+        ("1".to_owned(), format!("{m}, cur{d_names}"))
+    } else {
+        let whens: String = (1..=dimensions).map(|i| format!(" WHEN grouping(d{i}) = 0 THEN {i}")).collect();
+        let sets: Vec<String> = (1..=dimensions).map(|i| format!("({m}, cur, d{i})")).collect();
+        (format!("CASE{whens} END"), format!("GROUPING SETS ({})", sets.join(", ")))
+    };
+    format!(
+        "g AS MATERIALIZED (
+           SELECT {m}, cur{d_names}, {part} AS part, count(*) AS n, {lo} AS lo, {hi} AS hi
+           FROM (SELECT {texts}, {value} AS cur{d_texts}{ts} FROM {target} t WHERE {conditions}) every
+           GROUP BY {by})",
+        value = shape.value.text_of("t"),
+        target = shape.target,
+        conditions = conditions.sql(),
+    )
+}
+
+/// `c AS MATERIALIZED (...)`: the groups with `symbol`, `val` and `finding`.
+fn classified(shape: &Shape, args: &mut Args) -> String {
+    format!(
+        "c AS MATERIALIZED (
+           SELECT g.*, {symbol} AS symbol, r.val, {finding} AS finding
+           FROM g LEFT JOIN ref r ON {on})",
+        symbol = symbol_of_texts(shape, "g"),
+        finding = classify("g.cur", args),
+        on = reference::join(shape, "g"),
+    )
+}
+
+/// How many rows pass a filter: grouped first as well, because a finding is one of a group.
+///
+/// # Errors
+/// A filter that the rule has no column for.
+pub(crate) fn count(shape: &Shape, rule: &Rule, wanted: &RowFilter, args: &mut Args) -> Result<String, StoreError> {
+    let on_row = filter::on_row(shape, rule, wanted, args)?;
+    let finding = classify("g.cur", args);
+    let on_finding = filter::on_finding(wanted, &finding, args);
+    if on_finding.is_empty() {
+        return Ok(format!("SELECT count(*) AS n FROM {} t WHERE {}", shape.target, on_row.sql()));
+    }
+    Ok(format!(
+        "WITH {resolved}, {grouped}
+         SELECT coalesce(sum(g.n), 0)::bigint AS n FROM g LEFT JOIN ref r ON {on} WHERE {on_finding}",
+        resolved = reference::resolved(shape, rule, args, None),
+        grouped = grouped(shape, &on_row, 0),
+        on = reference::join(shape, "g"),
+        on_finding = on_finding.sql(),
+    ))
+}
+
+/// The symbols that need a person, those with most rows first, with their values (largest first, at
+/// most 5 a symbol) in rows of `(symbol, finding, total, first, last, cur, n, candidates)`.
+pub(crate) fn unresolved(shape: &Shape, rule: &Rule, limit: u32, args: &mut Args) -> String {
+    let m = numbered(&shape.matches, ", ", |i, _| format!("m{i}"));
+    let of_symbol = numbered(&shape.matches, " AND ", |i, _| format!("c.m{i} IS NOT DISTINCT FROM top.m{i}"));
+    let of_reference = numbered(&shape.reference_matches, " AND ", |i, c| format!("{} = top.m{i}", c.text_of("q")));
+    let words: Vec<String> =
+        Finding::ALL.into_iter().filter(|f| f.needs_a_person()).map(|f| f.as_str().to_owned()).collect();
+    format!(
+        "WITH {resolved}, {grouped}, {classified},
+         open AS (SELECT * FROM c WHERE finding = ANY({words})),
+         top AS MATERIALIZED (
+           SELECT {m}, min(symbol) AS symbol, min(finding) AS finding, sum(n)::bigint AS total, min(lo) AS lo, max(hi) AS hi
+           FROM open GROUP BY {m} ORDER BY total DESC, symbol LIMIT {limit})
+         SELECT top.symbol, top.finding, top.total, {first} AS first, {last} AS last, v.cur, v.n,
+                coalesce((SELECT array_agg(DISTINCT {said}) FROM {reference} q WHERE {of_reference}), '{{}}') AS candidates
+         FROM top
+         CROSS JOIN LATERAL (SELECT c.cur, c.n FROM open c WHERE {of_symbol} ORDER BY c.n DESC, c.cur LIMIT 5) v
+         ORDER BY top.total DESC, top.symbol, v.n DESC, v.cur",
+        resolved = reference::resolved(shape, rule, args, None),
+        grouped = grouped(shape, &filter::Conditions::default(), 0),
+        classified = classified(shape, args),
+        words = args.texts(&words),
+        first = time::readable("top.lo"),
+        last = time::readable("top.hi"),
+        said = shape.reference_value.text_of("q"),
+        reference = shape.reference,
+    )
+}

@@ -1,0 +1,133 @@
+//! Transactions with their limits, and statements whose text depends on a rule.
+
+use std::time::Duration;
+
+use amend_domain::finding::WHITE_SPACE;
+use amend_engine::store::StoreError;
+use chrono::{DateTime, Utc};
+use sqlx::{
+    Arguments, AssertSqlSafe, Encode, PgConnection, Postgres, Transaction, Type,
+    postgres::{PgArguments, PgRow},
+};
+
+use crate::{PostgresStore, error::db};
+
+pub(crate) type Tx = Transaction<'static, Postgres>;
+
+impl PostgresStore {
+    /// A transaction that cannot write, for looking at the tables of a rule.
+    pub(crate) async fn reading(&self) -> Result<Tx, StoreError> {
+        let mut tx = self.pool.begin_with("BEGIN TRANSACTION READ ONLY").await.map_err(db)?;
+        limit(&mut tx, self.options.lock_timeout, self.options.statement_timeout).await?;
+        Ok(tx)
+    }
+
+    /// The same, tuned for one pass over a whole table: memory for the groups, and workers even
+    /// where the planner shies from handing many groups over.
+    pub(crate) async fn analysing(&self) -> Result<Tx, StoreError> {
+        let mut tx = self.reading().await?;
+        sqlx::query(
+            "SELECT set_config('work_mem', greatest(65536, pg_size_bytes(current_setting('work_mem')) / 1024)::text, true),
+                    set_config('parallel_tuple_cost', '0.01', true)",
+        )
+        .execute(&mut *tx)
+        .await
+        .map_err(db)?;
+        Ok(tx)
+    }
+
+    /// A transaction of one chunk.
+    pub(crate) async fn writing(&self, lock: Duration, statement: Duration) -> Result<Tx, StoreError> {
+        let mut tx = self.pool.begin().await.map_err(db)?;
+        limit(&mut tx, lock, statement).await?;
+        // A chunk joins at most some ten thousand keys with the table. The planner, which knows the
+        // table's size but not how well its keys are cached, would read all of a table of a few
+        // million rows for that, once for each chunk.
+        sqlx::query("SELECT set_config('enable_seqscan', 'off', true)").execute(&mut *tx).await.map_err(db)?;
+        Ok(tx)
+    }
+}
+
+async fn limit(tx: &mut PgConnection, lock: Duration, statement: Duration) -> Result<(), StoreError> {
+    // Zero would mean no limit. Compiling a plan costs more than it saves on statements like ours.
+    sqlx::query(
+        "SELECT set_config('lock_timeout', $1, true), set_config('statement_timeout', $2, true),
+                set_config('jit', 'off', true)",
+    )
+    .bind(format!("{}ms", lock.as_millis().max(1)))
+    .bind(format!("{}ms", statement.as_millis().max(1)))
+    .execute(tx)
+    .await
+    .map_err(db)?;
+    Ok(())
+}
+
+/// The bound values of a statement that is put together piece by piece. Each method answers with the
+/// placeholder, its type included.
+#[derive(Default)]
+pub(crate) struct Args {
+    args: PgArguments,
+    white_space: Option<String>,
+    failed: Option<String>,
+}
+
+impl Args {
+    fn push<'t, T>(&mut self, value: T, type_name: &str) -> String
+    where
+        T: Encode<'t, Postgres> + Type<Postgres>,
+    {
+        if let Err(e) = self.args.add(value) {
+            self.failed = Some(e.to_string());
+        }
+        format!("${}::{type_name}", self.args.len())
+    }
+
+    pub(crate) fn text(&mut self, value: &str) -> String {
+        self.push(value, "text")
+    }
+
+    pub(crate) fn texts(&mut self, values: &[String]) -> String {
+        self.push(values, "text[]")
+    }
+
+    pub(crate) fn int(&mut self, value: i64) -> String {
+        self.push(value, "bigint")
+    }
+
+    pub(crate) fn ints(&mut self, values: &[i64]) -> String {
+        self.push(values, "bigint[]")
+    }
+
+    pub(crate) fn time(&mut self, value: DateTime<Utc>) -> String {
+        self.push(value, "timestamptz")
+    }
+
+    /// What `str::trim` trims, bound once a statement.
+    pub(crate) fn white_space(&mut self) -> String {
+        if let Some(placeholder) = &self.white_space {
+            return placeholder.clone();
+        }
+        let placeholder = self.text(WHITE_SPACE);
+        self.white_space = Some(placeholder.clone());
+        placeholder
+    }
+
+    fn finish(self) -> Result<PgArguments, StoreError> {
+        match self.failed {
+            None => Ok(self.args),
+            Some(e) => Err(StoreError::Other(format!("a value cannot be sent: {e}"))),
+        }
+    }
+}
+
+/// Runs a statement that was put together. Not kept prepared: its text depends on the rule and its
+/// best plan on the values.
+pub(crate) async fn fetch_all(conn: &mut PgConnection, sql: String, args: Args) -> Result<Vec<PgRow>, StoreError> {
+    // Identifiers come quoted from the catalog, values are bound: see `shape` and `Args`.
+    sqlx::query_with(AssertSqlSafe(sql), args.finish()?).persistent(false).fetch_all(conn).await.map_err(db)
+}
+
+/// The same for a statement that answers with exactly one row.
+pub(crate) async fn fetch_one(conn: &mut PgConnection, sql: String, args: Args) -> Result<PgRow, StoreError> {
+    sqlx::query_with(AssertSqlSafe(sql), args.finish()?).persistent(false).fetch_one(conn).await.map_err(db)
+}

@@ -1,0 +1,59 @@
+//! [`Corrections`]: steps, and what the journal says.
+
+use amend_domain::{RollbackCounts, RollbackSamples, Rule, RunId, Scope};
+use amend_engine::store::{ChunkOutcome, ChunkRequest, Corrections, JournalPair, RestoreRequest, StoreError};
+use async_trait::async_trait;
+use sqlx::Row as _;
+
+use crate::{
+    chunk::{Frame, Work},
+    error::db,
+    samples,
+    store::SqliteStore,
+};
+
+#[async_trait]
+impl Corrections for SqliteStore {
+    async fn correct_chunk(&self, request: &ChunkRequest<'_>) -> Result<ChunkOutcome, StoreError> {
+        Frame::of(self, Work::Correct(request)).run().await
+    }
+
+    async fn restore_chunk(&self, request: &RestoreRequest<'_>) -> Result<ChunkOutcome, StoreError> {
+        Frame::of(self, Work::Restore(request)).run().await
+    }
+
+    async fn rollback_counts(&self, rule: &Rule, run: &RunId, scope: &Scope) -> Result<RollbackCounts, StoreError> {
+        samples::counts(self, rule, run, scope).await
+    }
+
+    async fn rollback_samples(
+        &self,
+        rule: &Rule,
+        run: &RunId,
+        scope: &Scope,
+        each: u32,
+    ) -> Result<RollbackSamples, StoreError> {
+        samples::samples(self, rule, run, scope, each).await
+    }
+
+    async fn journal_pairs(&self, run: &RunId) -> Result<Vec<JournalPair>, StoreError> {
+        let mut connection = self.readers.acquire().await?;
+        let rows = sqlx::query(
+            "SELECT CAST(old_value AS TEXT), CAST(new_value AS TEXT), sum(row_count)
+             FROM amend_journal WHERE run_id = ?1 GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2",
+        )
+        .bind(run.as_str())
+        .fetch_all(&mut *connection)
+        .await
+        .map_err(db)?;
+        rows.iter()
+            .map(|row| {
+                Ok(JournalPair {
+                    old: row.try_get(0).map_err(db)?,
+                    new: row.try_get(1).map_err(db)?,
+                    rows: row.try_get(2).map_err(db)?,
+                })
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,24 @@
+//! The cases, one file a subject. Each takes a fresh database.
+
+pub mod bulk;
+pub mod catalog;
+pub mod correct;
+pub mod engine_refusals;
+pub mod engine_runs;
+pub mod engine_takeover;
+pub mod findings;
+pub mod findings_matrix;
+pub mod leases;
+pub mod memory;
+pub mod names;
+pub mod people;
+pub mod restore;
+pub mod restore_conflicts;
+pub mod rows;
+pub mod runs;
+pub mod runs_list;
+pub mod summary;
+pub mod trouble;
+pub mod trouble_rights;
+
+pub use crate::properties;

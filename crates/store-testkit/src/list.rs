@@ -1,0 +1,307 @@
+//! The names of all cases, and the macro that makes a test of each.
+
+/// Makes every case of the suite a test of the calling crate. The argument is the path of a
+/// `fn() -> Subject`.
+#[macro_export]
+macro_rules! conformance {
+    ($subject:path) => {
+        $crate::each_case! { $subject,
+            bulk: [
+                rows_are_there_after_the_commit,
+                dropped_without_commit_nothing_was_there,
+                rows_are_added_to_tables_that_are_there,
+                a_row_that_is_refused_fails_the_import,
+                an_empty_batch_is_no_trouble,
+                the_default_rule_goes_the_whole_way_over_these_tables,
+            ]
+            catalog: [
+                migrations_are_applied_once,
+                the_server_says_what_it_is,
+                tables_of_amend_and_of_the_system_are_not_listed,
+                a_table_is_found_by_its_exact_spelling_alone,
+                columns_come_in_their_order_with_type_and_nullability,
+                keys_are_the_primary_key_first_then_unique_sets_without_nulls,
+                indexes_are_listed_by_their_leading_columns,
+                a_table_has_rows_or_has_none,
+                the_owner_of_a_table_may_update_it,
+                the_right_to_update_is_asked_for_the_column,
+            ]
+            correct: [
+                fill_changes_missing_rows_alone,
+                overwrite_changes_mismatched_and_variant_rows_too,
+                what_needs_a_person_is_never_written,
+                a_chunk_changes_no_more_rows_than_its_limit,
+                a_chunk_looks_at_no_more_rows_than_its_limit,
+                chunks_of_any_size_end_at_the_same_table,
+                each_chunk_adds_to_the_runs_counters_and_moves_its_cursor,
+                a_worker_goes_on_where_the_stored_cursor_says,
+                untouched_columns_have_the_same_digest_before_and_after,
+                a_scope_changes_its_symbols_alone,
+                a_scope_that_names_no_row_changes_nothing,
+                a_rehearsal_counts_and_writes_nothing,
+                a_whole_rehearsal_counts_what_the_run_then_changes,
+                an_old_fence_is_refused_and_nothing_is_written,
+                a_run_that_is_over_writes_no_more,
+                a_chunk_says_the_state_that_a_person_asked_for,
+                a_second_run_changes_nothing,
+                a_table_without_rows_is_done_at_once,
+                rows_that_arrive_behind_the_cursor_are_found_by_another_walk,
+                the_reference_is_read_in_each_chunks_own_transaction,
+            ]
+            engine_refusals: [
+                numbers_that_drifted_since_the_preview_stop_the_run_before_its_first_write,
+                an_approval_of_other_options_is_refused,
+                a_second_run_of_a_rule_is_refused_while_the_first_is_active,
+                who_may_not_run_is_refused_and_the_refusal_is_logged,
+                tables_that_a_rule_cannot_use_are_refused_with_advice,
+                a_user_who_may_only_read_can_preview_and_not_run,
+                a_row_that_a_trigger_refuses_fails_the_run_and_whole_chunks_stay,
+                a_trigger_that_touches_another_column_fails_the_validation,
+                a_locked_table_is_waited_for_and_then_corrected,
+                a_table_that_stays_locked_fails_the_run_with_nothing_changed,
+                a_reference_emptied_before_the_worker_came_changes_nothing,
+            ]
+            engine_runs: [
+                a_run_corrects_proves_and_remembers,
+                a_fill_leaves_other_values_alone_and_passes,
+                a_run_does_what_its_plan_said,
+                a_rollback_is_a_proven_run_of_its_own,
+                a_dry_run_counts_and_changes_nothing,
+                a_limit_of_rows_is_kept_to_the_row,
+                a_cancelled_run_keeps_whole_chunks_that_can_be_rolled_back,
+                a_queued_run_that_nobody_took_is_cancelled_at_once,
+                progress_is_shown_live_and_never_runs_backwards,
+                a_rollback_with_stop_does_not_start_over_a_conflict,
+            ]
+            engine_takeover: [
+                a_run_whose_worker_was_killed_is_taken_over_and_ends_right,
+                a_run_survives_several_killed_workers_in_a_row,
+                a_rollback_whose_worker_was_killed_is_taken_over_too,
+                a_worker_that_is_alive_is_left_alone,
+                of_many_engines_that_want_a_run_one_drives_it,
+                a_run_killed_before_its_first_chunk_starts_where_it_was,
+            ]
+            findings: [
+                a_value_that_the_reference_has_is_correct,
+                a_null_value_is_missing,
+                an_empty_value_is_missing,
+                every_unicode_white_space_alone_is_missing,
+                what_only_looks_like_white_space_is_a_value,
+                another_value_is_mismatched,
+                another_letter_case_is_a_variant,
+                surrounding_white_space_is_a_variant,
+                the_reference_may_itself_carry_white_space,
+                letter_case_is_folded_in_ascii_alone,
+                composed_and_decomposed_letters_are_different_texts,
+                a_symbol_without_a_reference_row_is_an_orphan,
+                matching_is_exact_in_case_and_space,
+                an_empty_match_value_matches_an_empty_one,
+                a_null_match_column_is_an_orphan_even_beside_a_null_reference,
+                reference_rows_that_disagree_are_ambiguous,
+                reference_rows_that_differ_by_case_or_space_alone_disagree,
+                an_allowed_and_a_forbidden_reference_value_disagree,
+                reference_rows_that_agree_are_not_ambiguous,
+                a_blank_reference_row_is_passed_over_where_another_has_a_value,
+                a_reference_of_blank_values_alone_is_unresolvable,
+                a_reference_value_that_is_not_allowed_is_unresolvable,
+                an_empty_list_of_allowed_values_allows_any_that_is_not_blank,
+                allowed_values_may_hold_quotes_and_commas,
+            ]
+            findings_matrix: [
+                sql_and_the_domain_classify_every_combination_alike,
+                a_correction_of_every_combination_leaves_only_what_needs_a_person,
+                a_collation_blind_to_case_does_not_make_matching_or_comparing_blind,
+            ]
+            leases: [
+                a_lease_keeps_others_out_until_it_is_over,
+                a_takeover_is_counted_and_a_renewal_by_the_same_owner_is_not,
+                a_heartbeat_prolongs_a_lease,
+                after_a_takeover_the_old_lease_can_do_nothing,
+                a_released_lease_is_free_at_once,
+                of_eight_workers_at_once_one_gets_the_lease,
+                claimable_are_active_runs_that_nobody_works_on,
+                a_second_server_goes_on_with_a_run_whose_worker_died,
+            ]
+            memory: [
+                rules_are_read_back_as_they_were_saved,
+                saving_a_rule_again_replaces_it,
+                the_last_analysis_is_read_back_whole,
+                the_trend_is_read_oldest_first_since_a_time,
+            ]
+            names: [
+                integer_keys_may_be_negative_and_very_large,
+                text_keys_may_hold_quotes_newlines_backslashes_commas_and_other_scripts,
+                uuid_keys_work,
+                time_and_number_keys_work,
+                keys_of_several_columns_work_in_the_rules_own_order,
+                names_in_mixed_case_are_quoted_as_the_database_spells_them,
+                names_may_be_reserved_words,
+                names_may_hold_spaces_quotes_and_placeholders,
+                names_may_be_those_that_a_query_would_use_for_itself,
+                one_table_may_be_target_and_reference_of_one_rule,
+                tables_may_lie_in_a_schema_that_is_not_searched,
+                value_and_match_columns_may_differ_in_their_text_type,
+                tables_without_row_numbers_or_with_partitions_work,
+            ]
+            people: [
+                users_are_created_once_and_read_back,
+                a_password_changes_for_its_user_alone,
+                a_session_is_good_until_it_expires,
+                a_session_ends_when_it_is_deleted,
+                expired_sessions_are_swept_and_others_kept,
+                a_token_is_found_by_its_hash_until_it_expires,
+                tokens_are_listed_and_deleted_by_name,
+                the_audit_log_is_read_newest_first,
+            ]
+            restore: [
+                a_rollback_brings_back_the_table_as_it_was,
+                a_rollback_of_a_fill_brings_back_the_table_as_it_was,
+                chunks_of_any_size_bring_back_the_same_table,
+                a_null_comes_back_as_null_and_a_blank_as_the_same_blank,
+                old_values_with_quotes_newlines_and_other_scripts_come_back,
+                a_rollback_journals_what_it_wrote,
+                a_rollback_can_itself_be_rolled_back,
+                a_second_rollback_finds_every_row_original,
+                a_scope_restores_its_symbols_alone,
+                a_rehearsed_rollback_counts_and_writes_nothing,
+                a_rollback_goes_on_where_the_stored_cursor_says,
+                an_old_fence_restores_nothing,
+                a_run_that_changed_nothing_is_rolled_back_at_once,
+            ]
+            restore_conflicts: [
+                counts_tell_restorable_original_changed_and_deleted_rows_apart,
+                samples_show_rows_of_each_kind,
+                skip_leaves_what_others_changed,
+                force_writes_the_old_value_over_what_others_changed,
+                stop_commits_nothing_of_a_step_with_a_conflict,
+                stop_without_a_conflict_restores_everything,
+                counts_and_the_rollback_agree,
+                a_table_emptied_since_has_only_deleted_rows,
+            ]
+            rows: [
+                pages_of_any_size_show_every_row_once_in_every_order,
+                rows_come_in_the_order_that_was_asked_for,
+                each_filter_alone_and_all_together_show_what_passes,
+                the_count_of_rows_agrees_with_the_rows,
+                a_filter_with_quotes_and_wildcards_is_taken_to_the_letter,
+                a_full_last_page_is_the_end,
+                a_table_without_rows_gives_one_empty_page,
+                corrected_rows_leave_a_filtered_walk_without_losing_others,
+            ]
+            runs: [
+                a_new_correction_is_read_back_as_it_was_created,
+                a_new_rollback_is_read_back_with_the_run_it_undoes,
+                a_run_that_is_not_there_is_none,
+                a_rule_has_at_most_one_active_run,
+                every_active_state_holds_the_rules_place_and_no_other_does,
+                of_eight_creators_at_once_one_gets_the_place,
+                a_state_changes_only_from_where_it_is_asked_to,
+                a_workers_transition_that_does_not_hold_writes_nothing,
+                an_empty_patch_leaves_the_run_as_it_is,
+                everything_that_a_worker_writes_is_read_back,
+                a_run_says_which_finished_rollback_undid_it,
+                events_are_read_in_order_from_where_one_left_off,
+                events_of_several_writers_at_once_are_all_kept,
+            ]
+            runs_list: [
+                runs_are_listed_newest_first,
+                pages_of_runs_show_each_once_even_within_one_second,
+                runs_are_filtered_by_rule_state_and_kind,
+            ]
+            summary: [
+                groups_add_up_to_the_whole_table,
+                a_proposal_stands_exactly_where_the_reference_resolves,
+                each_dimension_counts_every_row_once,
+                a_rule_without_dimensions_or_time_has_none_in_its_summary,
+                first_and_last_seen_are_the_groups_own,
+                referenced_and_unused_symbols_are_counted_without_nulls,
+                a_scope_counts_its_symbols_alone,
+                a_table_without_rows_gives_an_empty_summary,
+                a_reference_without_rows_makes_every_row_an_orphan,
+                several_match_columns_match_all_together_and_are_shown_joined,
+                match_columns_may_be_numbers,
+                what_the_reference_cannot_decide_is_listed_with_its_candidates,
+            ]
+            trouble: [
+                a_row_that_another_writer_holds_is_passed_over_or_the_chunk_is_refused_whole,
+                a_row_that_was_passed_over_is_corrected_by_the_next_walk,
+                a_locked_table_is_reported_within_the_lock_timeout,
+                a_trigger_that_refuses_one_row_undoes_the_whole_chunk,
+                a_constraint_that_refuses_one_row_undoes_the_whole_chunk,
+                a_trigger_that_touches_another_column_shows_in_the_digests,
+                a_busy_writer_beside_the_run_never_loses_its_values,
+            ]
+            trouble_rights: [
+                a_missing_table_or_column_is_named_and_nothing_is_changed,
+                a_missing_dimension_or_time_column_is_named,
+                a_user_who_may_only_read_can_look_and_is_refused_to_write,
+                a_user_without_rights_on_amends_own_tables_cannot_create_a_run,
+            ]
+            properties: [
+                a_run_and_its_rollback_are_the_identity,
+                a_second_run_changes_nothing,
+                rows_changed_are_rows_journalled_and_the_drop_in_findings,
+                untouched_columns_and_rows_that_need_a_person_stay_as_they_are,
+                the_summary_and_the_pages_equal_a_naive_model,
+                a_scoped_run_and_its_rollback_leave_all_other_rows_alone,
+                a_rollback_after_meddling_keeps_what_others_wrote,
+                random_tables_hold_every_kind_of_finding,
+            ]
+        }
+    };
+}
+
+/// One module for each subject, one test for each case in it.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! each_case {
+    ($subject:path, $($module:ident: [$($case:ident),+ $(,)?])+) => {
+        $(
+            mod $module {
+                $(
+                    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                    async fn $case() {
+                        $crate::run($subject(), |f| Box::pin($crate::cases::$module::$case(f))).await;
+                    }
+                )+
+            }
+        )+
+    };
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, path::Path};
+
+    fn sources(folder: &Path, found: &mut Vec<String>) {
+        for entry in fs::read_dir(folder).expect("the sources are there").flatten() {
+            let path = entry.path();
+            if path.is_dir() {
+                sources(&path, found);
+            } else {
+                found.push(fs::read_to_string(path).expect("a source is text"));
+            }
+        }
+    }
+
+    #[test]
+    fn every_case_is_in_the_list() {
+        let home = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+        let list = include_str!("list.rs");
+        let mut all = Vec::new();
+        for folder in ["cases", "properties"] {
+            sources(&home.join(folder), &mut all);
+        }
+        let mut cases = 0;
+        for text in all {
+            for line in text.split("\npub async fn ").skip(1) {
+                let (name, rest) = line.split_once('(').expect("a function has parameters");
+                if rest.trim_start().starts_with("f: &Fixture) ") || rest.trim_start().starts_with("f: &Fixture,\n)") {
+                    assert!(list.contains(&format!(" {name},\n")), "{name} is not in list.rs");
+                    cases += 1;
+                }
+            }
+        }
+        assert!(cases >= 45, "{cases} cases");
+    }
+}

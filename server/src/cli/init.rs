@@ -1,0 +1,195 @@
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use amend_domain::{ErrorCode, Problem, Rule};
+use amend_engine::Engine;
+use clap::Args;
+use serde::Serialize;
+use serde_json::json;
+
+use super::{
+    Exit, Global,
+    context::Context,
+    output::{self, Format},
+};
+use crate::{
+    config::{Config, DEFAULT_FILE},
+    open::{self, Missing, told, without_password},
+};
+
+#[derive(Debug, Args)]
+pub struct InitArgs {
+    /// Write over a file that is there
+    #[arg(long)]
+    force: bool,
+}
+
+pub async fn command(global: Global, args: InitArgs) -> anyhow::Result<Exit> {
+    let file = global.config.clone().unwrap_or_else(|| PathBuf::from(DEFAULT_FILE));
+    if file.exists() && !args.force {
+        return Err(Problem::new(
+            ErrorCode::InvalidOptions,
+            format!("{} is there already; nothing was written.", file.display()),
+        )
+        .advice("Use --force to write over it, or --config to write another.")
+        .into());
+    }
+    // A file that is about to be made cannot be read for its settings.
+    let readable = Global { config: global.config.filter(|f| f.exists()), ..global };
+    let context = Context::new(readable)?;
+    // Not migrated: looking must leave no trace.
+    let store = open::open(&context.config.database.url, Missing::Refuse).await?;
+    let engine = context.engine_over(store);
+    let rule = match engine.propose_rule(&context.who).await {
+        Ok(rule) => rule,
+        Err(problem) => return Err(with_tables(&engine, problem).await?.into()),
+    };
+    let text = settings_file(&context.config, &rule)?;
+    write(&file, &text, args.force)?;
+    if context.format() == Format::Json {
+        output::json(&json!({ "file": file, "rule": rule }))?;
+    } else {
+        output::line(&found(&rule, &file))?;
+    }
+    Ok(Exit::Done)
+}
+
+/// Adds to a failed search what tables there are.
+async fn with_tables(engine: &Engine, problem: Problem) -> Result<Problem, Problem> {
+    let tables = engine.store().tables().await.map_err(|e| told(&e))?;
+    let names: Vec<_> = tables.iter().map(|t| t.table.to_string()).collect();
+    let there = if names.is_empty() { "no tables at all".to_owned() } else { names.join(", ") };
+    let advice = problem.advice.clone().unwrap_or_default();
+    Ok(problem.advice(format!("{advice} The database has: {there}. Nothing was written.").trim().to_owned()))
+}
+
+fn write(file: &Path, text: &str, force: bool) -> Result<(), Problem> {
+    let mut how = std::fs::OpenOptions::new();
+    how.write(true);
+    // Never over a file that appeared since we looked.
+    if force {
+        how.create(true).truncate(true)
+    } else {
+        how.create_new(true)
+    };
+    how.open(file).and_then(|mut out| out.write_all(text.as_bytes())).map_err(|error| {
+        Problem::new(ErrorCode::InvalidOptions, format!("{} cannot be written: {error}.", file.display()))
+    })
+}
+
+fn found(rule: &Rule, file: &Path) -> String {
+    let t = &rule.target;
+    let list =
+        |names: &[amend_domain::ColumnName]| names.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    format!(
+        "Found the target {}: key {}, match {}, value {}.\nFound the reference {}: match {}, value {}.\nWrote {}.",
+        t.table,
+        list(&t.key),
+        list(&t.matches),
+        t.value,
+        rule.reference.table,
+        list(&rule.reference.matches),
+        rule.reference.value,
+        file.display()
+    )
+}
+
+#[derive(Serialize)]
+struct RuleFile<'a> {
+    rule: [&'a Rule; 1],
+}
+
+/// The file, every key explained. The settings are those in force.
+fn settings_file(config: &Config, rule: &Rule) -> anyhow::Result<String> {
+    let url = &config.database.url;
+    let shown = without_password(url);
+    let database = if shown == *url {
+        format!("url = {}", quoted(url))
+    } else {
+        format!("# It holds a password: keep it in AMEND_DATABASE_URL.\n# url = {}", quoted(&shown))
+    };
+    let rule_text = toml::to_string(&RuleFile { rule: [rule] })?;
+    let engine = &config.engine;
+    Ok(format!(
+        "\
+# Settings of Amend. An environment variable wins over this file, a flag over both.
+# `amend doctor` checks them against the database.
+
+[database]
+# AMEND_DATABASE_URL, --database. sqlite://PATH or postgres://USER:PASSWORD@HOST/NAME.
+{database}
+
+[server]
+# AMEND_ADDR, --addr. Where `amend serve` listens. 127.0.0.1 is this machine alone.
+addr = {addr}
+
+[log]
+# AMEND_LOG. error, warn, info, debug, trace, or filters such as info,amend_engine=debug.
+# Without it: info for `amend serve`, warn for all other commands.
+# level = \"info\"
+# AMEND_LOG_FORMAT. text or json.
+format = \"text\"
+
+[engine]
+# AMEND_ENGINE_LEASE_S. Seconds after which a run whose process died can be taken over.
+lease_s = {lease}
+# AMEND_ENGINE_TARGET_CHUNK_MS. Milliseconds that one transaction should take with batch size auto.
+target_chunk_ms = {chunk}
+# AMEND_ENGINE_LOCK_TIMEOUT_MS. Milliseconds that a statement may wait for a lock.
+lock_timeout_ms = {lock}
+# AMEND_ENGINE_DRIFT_TOLERANCE_PERCENT. How far the numbers may move between preview and run.
+drift_tolerance_percent = {drift:?}
+
+# A rule: target.value must equal reference.value wherever the match columns agree.
+# Names are spelled exactly as the database spells them.
+#   slug            its name in URLs and after --rule
+#   target.key      finds a row again: the primary key or another unique, not-null set of columns
+#   target.matches  names the reference row, in the order of reference.matches
+#   target.timestamp, target.dimensions  optional: for the charts
+#   allowed_values  what may be written; empty means anything that is not blank
+{rule_text}",
+        addr = quoted(&config.server.addr),
+        lease = engine.lease_s,
+        chunk = engine.target_chunk_ms,
+        lock = engine.lock_timeout_ms,
+        drift = engine.drift_tolerance_percent,
+    ))
+}
+
+fn quoted(text: &str) -> String {
+    toml::Value::String(text.to_owned()).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use figment::{
+        Figment,
+        providers::{Format as _, Serialized, Toml},
+    };
+
+    use super::*;
+
+    fn read(text: &str) -> Config {
+        Figment::from(Serialized::defaults(Config::default())).merge(Toml::string(text)).extract().unwrap()
+    }
+
+    #[test]
+    fn the_file_says_what_is_in_force() {
+        let mut config = Config::default();
+        config.engine.lease_s = 17;
+        config.server.addr = "127.0.0.1:1".into();
+        let rule = Rule::asset_class();
+        let text = settings_file(&config, &rule).unwrap();
+        config.rule = vec![rule];
+        assert_eq!(read(&text), config);
+    }
+
+    #[test]
+    fn a_password_is_not_written() {
+        let mut config = Config::default();
+        config.database.url = "postgres://u:secret@h/d".into();
+        let text = settings_file(&config, &Rule::asset_class()).unwrap();
+        assert!(!text.contains("secret"), "{text}");
+        assert_eq!(read(&text).database, Config::default().database);
+    }
+}

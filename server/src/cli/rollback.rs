@@ -1,0 +1,66 @@
+use amend_domain::{BatchSize, ConflictPolicy, Problem, RollbackOptions, RunId, RunKind, Scope};
+use clap::{Args, builder::NonEmptyStringValueParser};
+
+use super::{
+    Exit,
+    active::{self, Active},
+    context::Context,
+    run::batch_size,
+    show, watch,
+};
+use crate::open::Missing;
+
+#[derive(Debug, Args)]
+pub struct RollbackArgs {
+    /// The run to undo
+    #[arg(value_parser = RunId::parse)]
+    id: RunId,
+    /// Why; kept with the run
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    reason: String,
+    /// What to do with rows that somebody changed since
+    #[arg(long, value_name = "skip|force|stop", value_parser = policy, default_value = "skip")]
+    on_conflict: ConflictPolicy,
+    /// Only rows of these symbols, separated by commas
+    #[arg(long, value_name = "A,B", value_delimiter = ',', value_parser = NonEmptyStringValueParser::new())]
+    symbols: Option<Vec<String>>,
+    /// Rows in one transaction: auto, or 1 to 10000
+    #[arg(long, value_name = "auto|N", value_parser = batch_size, default_value = "auto")]
+    batch_size: BatchSize,
+    /// Count everything, write nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+fn policy(text: &str) -> Result<ConflictPolicy, Problem> {
+    ConflictPolicy::parse(text).ok_or_else(|| Problem::field("onConflict", "must be skip, force or stop"))
+}
+
+pub async fn command(context: Context, args: RollbackArgs) -> anyhow::Result<Exit> {
+    let engine = context.engine(Missing::Refuse).await?;
+    let source = engine.run(&context.who, &args.id).await?;
+    let view = match active::look(&engine, &source.rule).await? {
+        // The same rollback, interrupted: this call goes on with it.
+        Active::Interrupted(view)
+            if view.kind == RunKind::Rollback && view.undoes.as_ref() == Some(&args.id) && !args.dry_run =>
+        {
+            eprintln!("Resuming rollback {}, which was interrupted; its own options hold.", view.run_id);
+            watch::drive(&context, &engine, view.run_id).await?
+        }
+        Active::Working(problem) => return Err(problem.into()),
+        // With another run interrupted the engine refuses, and says which.
+        Active::Interrupted(_) | Active::None => {
+            let options = RollbackOptions {
+                reason: args.reason,
+                on_conflict: args.on_conflict,
+                scope: Scope { symbols: args.symbols },
+                batch_size: args.batch_size,
+                dry_run: args.dry_run,
+            };
+            let started = engine.start_rollback(&context.who, &args.id, options).await?;
+            watch::follow(&context, &engine, started.run_id).await?
+        }
+    };
+    show::answer(&context, &view)?;
+    Ok(show::exit_of(&view))
+}

@@ -1,0 +1,188 @@
+//! The web assets in `target/site`: what the browser loads, small, compressed and named by content.
+//!
+//! Everything is made in a folder beside it and then takes its place, so that a failed build leaves
+//! the last good assets. A stamp over all inputs skips the work when nothing has changed.
+
+mod compress;
+mod sizes;
+mod stamp;
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail};
+use serde_json::json;
+use wasm_bindgen_cli_support::Bindgen;
+
+use crate::build::{Budget, Mode};
+use crate::wasm_target::TARGET;
+use crate::{paths, process};
+
+/// Chromium refuses a module that uses more than these; without them some of ours would be undone.
+const WASM_OPT_FLAGS: [&str; 7] = [
+    "-Oz",
+    "--enable-bulk-memory",
+    "--enable-reference-types",
+    "--enable-sign-ext",
+    "--enable-nontrapping-float-to-int",
+    "--enable-multivalue",
+    "--enable-mutable-globals",
+];
+
+/// Makes the folder that the server crate embeds, empty if need be: without it the crate does not
+/// even pass a check.
+pub fn ensure_site_folder() -> anyhow::Result<()> {
+    let site = paths::site();
+    std::fs::create_dir_all(&site).with_context(|| format!("cannot create {}", site.display()))
+}
+
+/// Brings `target/site` up to date.
+pub fn assets(mode: Mode) -> anyhow::Result<()> {
+    let site = paths::site();
+    let stamp = stamp::of_inputs(paths::root(), mode)?;
+    let stamp_file = paths::root().join("target/site.stamp");
+    if site.join("manifest.json").is_file() && std::fs::read_to_string(&stamp_file).is_ok_and(|found| found == stamp) {
+        println!("==> web assets: nothing has changed");
+        return Ok(());
+    }
+    let fresh = paths::root().join("target/site.new");
+    remove(&fresh)?;
+    std::fs::create_dir_all(fresh.join("pkg"))?;
+
+    let module = process::step("web assets: WebAssembly module", || compile(mode))?;
+    process::step("web assets: bindings", || bind(&module, &fresh.join("pkg"), mode))?;
+    if mode == Mode::Release {
+        process::step("web assets: wasm-opt", || optimise(&fresh.join("pkg/amend_bg.wasm")))?;
+    }
+    process::step("web assets: scripts and styles", || bundle(&fresh, mode))?;
+    copy_folder(&paths::root().join("style/static"), &fresh)?;
+    let hash = stamp::of_folder(&fresh)?;
+    process::step("web assets: brotli", || compress::folder(&fresh, mode))?;
+    let manifest = json!({
+        "js": "/pkg/amend.js",
+        "wasm": "/pkg/amend_bg.wasm",
+        "css": "/pkg/amend.css",
+        "charts": "/pkg/charts.js",
+        "hash": &hash[..8],
+    });
+    std::fs::write(fresh.join("manifest.json"), format!("{manifest:#}\n"))?;
+
+    remove(&site)?;
+    std::fs::rename(&fresh, &site).context("cannot put the new web assets in place")?;
+    std::fs::write(&stamp_file, stamp).with_context(|| format!("cannot write {}", stamp_file.display()))
+}
+
+/// Prints what a browser has to load, and fails above the budget where that is enforced.
+pub fn report_sizes(budget: Budget) -> anyhow::Result<()> {
+    let sizes = sizes::Sizes::of(&paths::site())?;
+    print!("{}", sizes.table());
+    match (sizes.over_budget(), budget) {
+        (None, _) => Ok(()),
+        (Some(complaint), Budget::Enforced) => bail!(complaint),
+        (Some(complaint), Budget::Reported) => {
+            eprintln!("warning: {complaint}");
+            Ok(())
+        }
+    }
+}
+
+fn compile(mode: Mode) -> anyhow::Result<PathBuf> {
+    let profile = match mode {
+        Mode::Dev => "dev",
+        Mode::Release => "wasm-release",
+    };
+    process::run(process::cargo().args([
+        "build",
+        "--package=frontend",
+        "--lib",
+        &format!("--target={TARGET}"),
+        &format!("--profile={profile}"),
+    ]))?;
+    let folder = if mode == Mode::Dev { "debug" } else { profile };
+    Ok(paths::target().join(TARGET).join(folder).join("frontend.wasm"))
+}
+
+fn bind(module: &Path, pkg: &Path, mode: Mode) -> anyhow::Result<()> {
+    Bindgen::new()
+        .input_path(module)
+        .out_name("amend")
+        .web(true)?
+        .typescript(false)
+        .omit_default_module_path(false)
+        .debug(mode == Mode::Dev)
+        .remove_name_section(mode == Mode::Release)
+        .remove_producers_section(mode == Mode::Release)
+        .generate(pkg)
+        .context("wasm-bindgen failed")
+}
+
+fn optimise(module: &Path) -> anyhow::Result<()> {
+    process::run(
+        process::command("node")
+            .arg("frontend/node_modules/binaryen/bin/wasm-opt")
+            .args(WASM_OPT_FLAGS)
+            .arg(module)
+            .arg("-o")
+            .arg(module),
+    )
+}
+
+fn bundle(site: &Path, mode: Mode) -> anyhow::Result<()> {
+    let styles = style_sheets(&paths::root().join("style"))?;
+    let pkg = site.join("pkg");
+    let glue = pkg.join("amend.js");
+    let mut node = process::command("node");
+    node.arg("frontend/bundle.mjs");
+    if mode == Mode::Dev {
+        node.arg("--dev");
+    }
+    node.args(["charts", "frontend/js/charts.ts"])
+        .arg(pkg.join("charts.js"))
+        .args(["--", "js"])
+        .arg(&glue)
+        .arg(&glue)
+        .args(["--", "css"])
+        .arg(pkg.join("amend.css"))
+        .args(styles);
+    process::run(&mut node)
+}
+
+/// All style sheets in the order of their weight: tokens, the base, then the others by name.
+fn style_sheets(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    let mut files: Vec<PathBuf> = stamp::files_below(folder)?
+        .into_iter()
+        .filter(|file| file.extension().is_some_and(|extension| extension == "css"))
+        .filter(|file| !file.starts_with(folder.join("static")))
+        .collect();
+    if files.is_empty() {
+        bail!("{} holds no style sheet", folder.display());
+    }
+    let first = [folder.join("tokens.css"), folder.join("base.css")];
+    files.sort_by_key(|file| {
+        let place = first.iter().position(|one| one == file).unwrap_or(first.len());
+        (place, file.clone())
+    });
+    Ok(files)
+}
+
+fn copy_folder(from: &Path, into: &Path) -> anyhow::Result<()> {
+    if !from.is_dir() {
+        return Ok(());
+    }
+    for file in stamp::files_below(from)? {
+        let target = into.join(file.strip_prefix(from)?);
+        if let Some(parent) = target.parent() {
+            std::fs::create_dir_all(parent)?;
+        }
+        std::fs::copy(&file, &target).with_context(|| format!("cannot copy {}", file.display()))?;
+    }
+    Ok(())
+}
+
+fn remove(folder: &Path) -> anyhow::Result<()> {
+    match std::fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("cannot remove {}", folder.display()))
+        }
+        _ => Ok(()),
+    }
+}
