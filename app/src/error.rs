@@ -83,7 +83,9 @@ impl AppError {
                 (None, ErrorCode::InvalidOptions) => "Correct the field and try again.".into(),
                 (None, _) => "Try again.".into(),
             },
-            Self::Unreachable { .. } => "Check that `amend serve` is running and the network is there; then try again.".into(),
+            Self::Unreachable { .. } => {
+                "Check that `amend serve` is running and the network is there; then try again.".into()
+            }
             Self::Garbled { .. } => "Reload the page: the server may have been updated.".into(),
         }
     }
@@ -105,7 +107,9 @@ impl FromServerFnError for AppError {
             E::Deserialization(why) | E::Response(why) | E::Serialization(why) | E::UnsupportedRequestMethod(why) => {
                 Self::Garbled { garbled: why }
             }
-            E::Args(why) | E::MissingArg(why) => Self::Refused(Problem::field("request", &format!("is not readable: {why}"))),
+            E::Args(why) | E::MissingArg(why) => {
+                Self::Refused(Problem::field("request", &format!("is not readable: {why}")))
+            }
             E::Registration(why) | E::MiddlewareError(why) | E::ServerError(why) => {
                 Self::Refused(Problem::new(ErrorCode::Internal, format!("The server failed: {why}")))
             }

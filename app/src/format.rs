@@ -114,10 +114,7 @@ mod tests {
 
     #[test]
     fn durations_have_two_units_at_most() {
-        assert_eq!(
-            [0, 31, 2_249, 80_000, 7_500_000].map(duration),
-            ["0 ms", "31 ms", "2.2 s", "1 m 20 s", "2 h 05 m"]
-        );
+        assert_eq!([0, 31, 2_249, 80_000, 7_500_000].map(duration), ["0 ms", "31 ms", "2.2 s", "1 m 20 s", "2 h 05 m"]);
     }
 
     #[test]

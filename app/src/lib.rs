@@ -61,7 +61,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("analysis") view=AnalysisPage ssr=SsrMode::PartiallyBlocked />
                     <Route path=path!("preview") view=PreviewPage ssr=SsrMode::PartiallyBlocked />
                     <Route path=path!("runs") view=RunsPage ssr=SsrMode::Async />
-                    <Route path=path!("runs/new") view=RunNewPage ssr=SsrMode::Async />
+                    <Route path=path!("runs/new") view=RunNewPage ssr=SsrMode::PartiallyBlocked />
                     <Route path=path!("runs/:id") view=RunPage ssr=SsrMode::Async />
                     <Route path=path!("rollback/:id") view=RollbackPage ssr=SsrMode::Async />
                     <Route path=path!("unresolved") view=UnresolvedPage ssr=SsrMode::Async />

@@ -38,7 +38,9 @@ pub(crate) fn version() -> String {
     }
     fn read() -> String {
         let Some(file) = Site::get("manifest.json") else {
-            tracing::warn!("this build has no web assets: pages come without style and script. `cargo xtask build` makes them");
+            tracing::warn!(
+                "this build has no web assets: pages come without style and script. `cargo xtask build` makes them"
+            );
             return String::new();
         };
         serde_json::from_slice(&file.data).map_or_else(
@@ -70,7 +72,8 @@ fn serve(path: &str, query: Option<&str>, asked: &HeaderMap) -> Response {
         return (StatusCode::NOT_FOUND, "There is no such file.").into_response();
     };
     let etag = etag(&file);
-    let versioned = query.is_some_and(|q| q.split('&').any(|p| p.strip_prefix("v=").is_some_and(|v| v == version() && !v.is_empty())));
+    let versioned = query
+        .is_some_and(|q| q.split('&').any(|p| p.strip_prefix("v=").is_some_and(|v| v == version() && !v.is_empty())));
     let mut response = if matches_etag(asked, &etag) {
         StatusCode::NOT_MODIFIED.into_response()
     } else {

@@ -26,7 +26,10 @@ async fn the_export_has_every_row_that_the_filter_lets_through(site: &Site) {
         (RowFilter { symbols: vec!["nobody".into()], ..RowFilter::default() }, 0),
     ] {
         let mut query = form_urlencoded::Serializer::new(String::new());
-        query.append_pair("rule", "asset-class-correction").append_pair("sort", "symbol").extend_pairs(filter.to_pairs());
+        query
+            .append_pair("rule", "asset-class-correction")
+            .append_pair("sort", "symbol")
+            .extend_pairs(filter.to_pairs());
         let reply = site.get(Role::Viewer, &format!("/export/rows.csv?{}", query.finish())).await;
         assert_eq!(reply.status, 200, "{}", reply.text);
         let records = records(&reply.text);

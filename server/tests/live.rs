@@ -4,8 +4,7 @@ mod support;
 
 use std::{collections::BTreeSet, time::Duration};
 
-use amend_domain::{Caller, Door, LiveMessage, Numbered, Role, RuleSlug, RunId, RunOptions};
-use amend_domain::{BatchSize, Mode, RunState};
+use amend_domain::{BatchSize, Caller, Door, LiveMessage, Mode, Numbered, Role, RuleSlug, RunId, RunOptions, RunState};
 use amend_engine::{Engine, EngineParts};
 use amend_server::open::{Missing, open};
 use futures::{SinkExt, StreamExt};
@@ -23,6 +22,7 @@ on_both!(
     strangers_and_other_sites_are_refused,
     signing_out_closes_the_socket,
     a_client_that_comes_back_is_told_what_it_missed,
+    a_server_that_stops_says_so,
 );
 
 type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
@@ -58,7 +58,7 @@ fn operator() -> Caller {
 
 /// Many small chunks, so that there is something to see.
 fn small_steps() -> RunOptions {
-    RunOptions { mode: Mode::Overwrite, batch_size: BatchSize::Fixed(2), ..RunOptions::default() }
+    RunOptions { mode: Mode::Overwrite, batch_size: BatchSize::Fixed(5), ..RunOptions::default() }
 }
 
 async fn start(engine: &Engine) -> RunId {
@@ -165,4 +165,14 @@ async fn a_client_that_comes_back_is_told_what_it_missed(site: &Site) {
         }
     };
     assert_eq!((missed.run_id, missed.state), (id, RunState::Succeeded));
+}
+
+async fn a_server_that_stops_says_so(site: &Site) {
+    let mut socket = with_token(site).await;
+    next(&mut socket).await.unwrap();
+    site.stop();
+    match tokio::time::timeout(Duration::from_secs(5), socket.next()).await.expect("it stayed open") {
+        Some(Ok(Message::Close(Some(frame)))) => assert_eq!(frame.code, CloseCode::Away),
+        other => panic!("{other:?}"),
+    }
 }

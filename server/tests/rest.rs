@@ -248,7 +248,10 @@ async fn rollback_restores_what_was_changed(site: &Site) {
     let data = site.post_and_wait(&path("rollback"), &body).await.data(200);
     assert_eq!((&data["success"], &data["correctionIdRolledBack"]), (&json!(true), &run["correctionId"]));
     assert_eq!(data["recordsRolledBack"], CORRECTABLE - 2);
-    assert_eq!((&data["recordsSkipped"], &data["skipReasons"]), (&json!(2), &json!({ "changedSince": 1, "deleted": 1 })));
+    assert_eq!(
+        (&data["recordsSkipped"], &data["skipReasons"]),
+        (&json!(2), &json!({ "changedSince": 1, "deleted": 1 }))
+    );
     assert!(data["backupTableUsed"].as_str().unwrap().contains(run["correctionId"].as_str().unwrap()));
     let after = site.backend.picture("market_data").await.unwrap();
     assert_eq!(after.len(), before.len() - 1);
@@ -293,7 +296,8 @@ async fn metrics_come_as_json_and_as_text(site: &Site) {
     assert_eq!((&after["operationsStarted"], &after["operationsCompleted"]), (&json!(2), &json!(2)), "{after:#}");
     assert_eq!((&after["recordsProcessed"], &after["dataQualityScore"]), (&json!(2 * CORRECTABLE), &json!(20.0)));
     let token = site.token(Role::Viewer).await;
-    for accept in ["text/plain", "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5,*/*;q=0.1"] {
+    for accept in ["text/plain", "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5,*/*;q=0.1"]
+    {
         let request = site.request(Method::GET, &path("metrics")).bearer_auth(&token).header(header::ACCEPT, accept);
         let reply = site.send(request).await;
         assert!(reply.header("content-type").starts_with("text/plain; version=0.0.4"), "{:?}", reply.headers);

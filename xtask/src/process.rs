@@ -3,13 +3,14 @@
 use std::ffi::OsStr;
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, Read, Write as _};
+use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
-use nix::sys::signal::{Signal, kill};
+use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
 
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
@@ -20,9 +21,7 @@ static CHILDREN: Mutex<Vec<u32>> = Mutex::new(Vec::new());
 pub fn catch_interrupts() -> anyhow::Result<()> {
     ctrlc::set_handler(|| {
         INTERRUPTED.store(true, Ordering::SeqCst);
-        for pid in CHILDREN.lock().expect("no panic while held").iter() {
-            signal(*pid, Signal::SIGTERM);
-        }
+        CHILDREN.lock().expect("no panic while held").iter().copied().for_each(end_group);
     })
     .context("cannot install the handler for Ctrl-C")
 }
@@ -37,6 +36,12 @@ fn stop_if_interrupted() -> anyhow::Result<()> {
         bail!("interrupted");
     }
     Ok(())
+}
+
+fn end_group(leader: u32) {
+    if let Ok(leader) = i32::try_from(leader) {
+        let _already_gone = killpg(Pid::from_raw(leader), Signal::SIGTERM);
+    }
 }
 
 /// Sends a signal to one process; one that has ended meanwhile is no error.
@@ -89,8 +94,7 @@ pub fn output(command: &mut Command) -> anyhow::Result<String> {
 
 fn wait(command: &mut Command) -> anyhow::Result<ExitStatus> {
     stop_if_interrupted()?;
-    let child = command.spawn().with_context(|| format!("cannot start {}", shown(command)))?;
-    let mut child = Registered::new(child);
+    let mut child = Registered::spawn(command)?;
     let status = child.0.wait().with_context(|| format!("cannot wait for {}", shown(command)))?;
     stop_if_interrupted()?;
     Ok(status)
@@ -105,12 +109,7 @@ pub struct Watched {
 /// Runs a command, passing on every line that it writes and keeping a copy.
 pub fn watch(command: &mut Command) -> anyhow::Result<Watched> {
     stop_if_interrupted()?;
-    let child = command
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .with_context(|| format!("cannot start {}", shown(command)))?;
-    let mut child = Registered::new(child);
+    let mut child = Registered::spawn(command.stdout(Stdio::piped()).stderr(Stdio::piped()))?;
     let stdout = child.0.stdout.take().context("stdout is piped")?;
     let stderr = child.0.stderr.take().context("stderr is piped")?;
     let text = Mutex::new(String::new());
@@ -136,13 +135,18 @@ fn pass_on(from: impl Read, copy: &Mutex<String>) {
     }
 }
 
-/// A child that an interrupt ends too, for as long as this value lives.
+/// A child that an interrupt ends too, for as long as this value lives, with all that it started:
+/// it has a process group of its own, since cargo leaves its compilers running when it is killed.
 struct Registered(Child);
 
 impl Registered {
-    fn new(child: Child) -> Self {
+    fn spawn(command: &mut Command) -> anyhow::Result<Self> {
+        let child = command.process_group(0).spawn().with_context(|| format!("cannot start {}", shown(command)))?;
         CHILDREN.lock().expect("no panic while held").push(child.id());
-        Self(child)
+        if interrupted() {
+            end_group(child.id());
+        }
+        Ok(Self(child))
     }
 }
 

@@ -83,10 +83,8 @@ const LEAST: f64 = 0.5;
 #[expect(clippy::cast_precision_loss, reason = "shares of a bar")]
 fn widths(segments: &[Segment], whole: i64) -> Vec<f64> {
     let whole = whole.max(1) as f64;
-    let mut widths: Vec<f64> = segments
-        .iter()
-        .map(|s| if s.rows > 0 { (s.rows as f64 * 100.0 / whole).max(LEAST) } else { 0.0 })
-        .collect();
+    let mut widths: Vec<f64> =
+        segments.iter().map(|s| if s.rows > 0 { (s.rows as f64 * 100.0 / whole).max(LEAST) } else { 0.0 }).collect();
     // What the small ones got too much is taken from the largest.
     let over = widths.iter().sum::<f64>() - 100.0;
     if over > 0.0

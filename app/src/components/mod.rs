@@ -19,7 +19,7 @@ pub use bar::{Bar, Segment, StackBar};
 pub use card::{Card, EmptyState, Skeleton, Table};
 pub use dialog::Dialog;
 pub use error_box::ErrorBox;
-pub use facts::{Fact, Facts, Num, Steps, StepState};
+pub use facts::{Fact, Facts, Num, StepState, Steps};
 pub use finding::{FindingLegend, FindingName, FindingSwatch, finding_fill, finding_name};
 pub use loaded::Loaded;
 pub use moment::Moment;

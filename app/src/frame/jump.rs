@@ -28,13 +28,16 @@ fn targets(text: &str) -> Vec<Target> {
         found.push(Target { kind: "Run", name: text.into(), path: format!("/runs/{}", url_part(text)) });
     }
     let lower = text.to_lowercase();
-    found.extend(
-        PLACES
-            .iter()
-            .filter(|p| p.name.to_lowercase().starts_with(&lower))
-            .map(|p| Target { kind: "Page", name: p.name.into(), path: p.path.into() }),
-    );
-    found.push(Target { kind: "Rows of symbol", name: text.into(), path: format!("/preview?symbol={}", url_part(text)) });
+    found.extend(PLACES.iter().filter(|p| p.name.to_lowercase().starts_with(&lower)).map(|p| Target {
+        kind: "Page",
+        name: p.name.into(),
+        path: p.path.into(),
+    }));
+    found.push(Target {
+        kind: "Rows of symbol",
+        name: text.into(),
+        path: format!("/preview?symbol={}", url_part(text)),
+    });
     found
 }
 

@@ -63,20 +63,22 @@ struct Link {
 type Shared = Rc<RefCell<Link>>;
 
 pub(super) fn start(live: Live) {
-    let kept = StoredValue::new_local(None::<(IntervalHandle, Shared)>);
     Effect::new(move |_| {
         let link = Shared::default();
         open(live, &link);
         let beating = link.clone();
-        if let Ok(interval) = set_interval_with_handle(move || beat(live, &beating), Duration::from_secs(1)) {
-            kept.set_value(Some((interval, link)));
-        }
-    });
-    on_cleanup(move || {
-        if let Some((interval, link)) = kept.try_update_value(Option::take).flatten() {
-            interval.clear();
-            link.borrow_mut().socket = None;
-        }
+        let interval = set_interval_with_handle(move || beat(live, &beating), Duration::from_secs(1)).ok();
+        // Made here and not outside: what belongs to one thread must not exist on the server, whose
+        // threads change.
+        let kept = StoredValue::new_local(Some((interval, link)));
+        on_cleanup(move || {
+            if let Some((interval, link)) = kept.try_update_value(Option::take).flatten() {
+                if let Some(interval) = interval {
+                    interval.clear();
+                }
+                link.borrow_mut().socket = None;
+            }
+        });
     });
 }
 

@@ -19,7 +19,9 @@ pub enum Connection {
     Connecting,
     Live,
     /// The socket was lost; the next try is so many seconds away (0: it is under way).
-    Reconnecting { seconds: u32 },
+    Reconnecting {
+        seconds: u32,
+    },
     /// No socket, but the server answers: runs are asked for every few seconds.
     Polling,
     /// The session is over.

@@ -123,7 +123,7 @@ impl<'a> Pager<'a> {
             let rows = i64::try_from(self.wanted - self.rows.len()).unwrap_or(i64::MAX);
             return vec![Reach::Window(rows)];
         }
-        if crate::sql::filter::by_named_symbols(self.shape, filter).is_some() {
+        if crate::sql::filter::reference_names_them(filter) {
             return vec![Reach::Whole];
         }
         WINDOWS.into_iter().map(Reach::Window).chain([Reach::Whole]).collect()

@@ -3,14 +3,14 @@
 use amend_domain::{FindingRow, RollbackCounts, RollbackSamples, Rule, RunId, Scope};
 use amend_engine::store::{JournalPair, StoreError};
 use chrono::{DateTime, Utc};
-use sqlx::{FromRow, PgConnection, Row};
+use sqlx::FromRow;
 
 use crate::{
     PostgresStore,
     error::{db, json},
     pages::{finding, key_text},
     shape::Shape,
-    sql::restore::{self, SampleOf},
+    sql::restore,
     tx::{Args, fetch_all, fetch_one},
 };
 
@@ -24,6 +24,7 @@ struct CountRow {
 
 #[derive(FromRow)]
 struct SampleRow {
+    kind: String,
     key: String,
     symbol: Option<String>,
     ts: Option<DateTime<Utc>>,
@@ -63,12 +64,30 @@ impl PostgresStore {
     ) -> Result<RollbackSamples, StoreError> {
         let mut tx = self.analysing().await?;
         let shape = Shape::load(&mut tx, rule).await?;
-        let few = Few { shape: &shape, rule, run: run.as_str(), scope, each };
-        let samples = RollbackSamples {
-            restorable: few.rows(&mut tx, SampleOf::Restorable).await?,
-            changed_since: few.rows(&mut tx, SampleOf::ChangedSince).await?,
-            deleted: few.deleted(&mut tx).await?,
-        };
+        let mut args = Args::default();
+        let sql = restore::samples(&shape, rule, run.as_str(), scope, each, &mut args);
+        let mut samples = RollbackSamples::default();
+        for row in fetch_all(&mut tx, sql, args).await? {
+            let row = SampleRow::from_row(&row).map_err(db)?;
+            let key = shown_key(&shape, run, row.key)?;
+            let list = match row.kind.as_str() {
+                "restorable" => &mut samples.restorable,
+                "changed" => &mut samples.changed_since,
+                _ => {
+                    samples.deleted.push(key);
+                    continue;
+                }
+            };
+            list.push(FindingRow {
+                key,
+                symbol: row.symbol,
+                timestamp: row.ts,
+                dimensions: row.dimensions,
+                current: row.cur,
+                proposed: row.put,
+                finding: finding(&row.finding)?,
+            });
+        }
         tx.commit().await.map_err(db)?;
         Ok(samples)
     }
@@ -86,53 +105,11 @@ impl PostgresStore {
     }
 }
 
-/// Samples of one run.
-struct Few<'a> {
-    shape: &'a Shape,
-    rule: &'a Rule,
-    run: &'a str,
-    scope: &'a Scope,
-    each: u32,
-}
-
-impl Few<'_> {
-    async fn rows(&self, tx: &mut PgConnection, of: SampleOf) -> Result<Vec<FindingRow>, StoreError> {
-        let mut args = Args::default();
-        let sql = restore::sample(self.shape, self.rule, self.run, self.scope, of, self.each, &mut args);
-        fetch_all(tx, sql, args)
-            .await?
-            .iter()
-            .map(|row| {
-                let row = SampleRow::from_row(row).map_err(db)?;
-                Ok(FindingRow {
-                    key: self.shown_key(&row.key)?,
-                    symbol: row.symbol,
-                    timestamp: row.ts,
-                    dimensions: row.dimensions,
-                    current: row.cur,
-                    proposed: row.put,
-                    finding: finding(&row.finding)?,
-                })
-            })
-            .collect()
+/// A journalled key as rows show theirs.
+fn shown_key(shape: &Shape, run: &RunId, journalled: String) -> Result<String, StoreError> {
+    if shape.key.len() == 1 {
+        return Ok(journalled);
     }
-
-    async fn deleted(&self, tx: &mut PgConnection) -> Result<Vec<String>, StoreError> {
-        let mut args = Args::default();
-        let sql = restore::sample_deleted(self.shape, self.run, self.scope, self.each, &mut args);
-        fetch_all(tx, sql, args)
-            .await?
-            .iter()
-            .map(|row| self.shown_key(&row.try_get::<String, _>("key").map_err(db)?))
-            .collect()
-    }
-
-    /// A journalled key as rows show theirs.
-    fn shown_key(&self, journalled: &str) -> Result<String, StoreError> {
-        if self.shape.key.len() == 1 {
-            return Ok(journalled.to_owned());
-        }
-        let parts: Vec<String> = json("amend.journal", "keys", self.run, journalled)?;
-        key_text(&parts)
-    }
+    let parts: Vec<String> = json("amend.journal", "keys", run.as_str(), &journalled)?;
+    key_text(&parts)
 }

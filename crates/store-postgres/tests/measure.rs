@@ -104,7 +104,10 @@ async fn fill(f: &Fixture, rows: i64) -> anyhow::Result<()> {
     }
     writer.commit().await?;
     say("bulk", begun);
-    f.execute("VACUUM ANALYZE market_data; VACUUM ANALYZE symbols; CHECKPOINT").await
+    for statement in ["VACUUM ANALYZE market_data", "VACUUM ANALYZE symbols", "CHECKPOINT"] {
+        f.execute(statement).await?;
+    }
+    Ok(())
 }
 
 async fn pages(f: &Fixture, rule: &Rule) -> anyhow::Result<()> {

@@ -317,11 +317,11 @@ async fn leave_out_unwritten(
     execute(connection, sql).await
 }
 
-/// The journal is JSON, which holds whole numbers and texts exactly, and nothing else.
+/// The journal is JSON, which holds numbers and texts, and nothing else.
 async fn check_keys(connection: &mut SqliteConnection, bound: &Bound<'_>) -> Result<(), StoreError> {
     let tests: Vec<String> = numbered("k", bound.key_width())
         .iter()
-        .map(|k| format!("max(CASE WHEN typeof({k}) IN ('integer', 'text') THEN NULL ELSE typeof({k}) END)"))
+        .map(|k| format!("max(CASE WHEN typeof({k}) IN ('integer', 'real', 'text') THEN NULL ELSE typeof({k}) END)"))
         .collect();
     let sql = format!("SELECT {} FROM {}", tests.join(", "), bound.candidates());
     let row = sqlx::query(AssertSqlSafe(sql)).fetch_one(connection).await.map_err(db)?;
@@ -329,7 +329,7 @@ async fn check_keys(connection: &mut SqliteConnection, bound: &Bound<'_>) -> Res
         if let Some(class) = row.try_get::<Option<String>, _>(at).map_err(db)? {
             return Err(StoreError::Unsupported(format!(
                 "Key column {column} of table {} holds a value of type {class}, which the journal cannot keep exactly. \
-                 Name a unique key of whole numbers or texts in the rule.",
+                 Name a unique key of numbers or texts in the rule.",
                 bound.rule.target.table
             )));
         }

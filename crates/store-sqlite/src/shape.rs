@@ -30,8 +30,7 @@ impl ColumnShape {
     pub(crate) fn has_text_affinity(&self) -> bool {
         let has = |part: &str| self.type_name.contains(part);
         !has("int") && (has("char") || has("clob") || has("text"))
-    }
-}
+    }}
 
 /// A table or view.
 #[derive(Debug, Clone)]

@@ -112,6 +112,18 @@ macro_rules! conformance {
                 a_correction_of_every_combination_leaves_only_what_needs_a_person,
                 a_collation_blind_to_case_does_not_make_matching_or_comparing_blind,
             ]
+            interruptions: [
+                a_statement_past_its_time_limit_is_undone_whole,
+                a_chunk_whose_worker_goes_away_is_there_whole_or_not_at_all,
+                a_restore_whose_worker_goes_away_is_there_whole_or_not_at_all,
+                a_takeover_in_the_middle_of_a_chunk_writes_nothing_twice,
+            ]
+            large: [
+                one_chunk_takes_more_rows_than_a_statement_has_parameters,
+                a_scope_may_name_more_symbols_than_a_statement_has_parameters,
+                long_values_and_long_symbols_are_corrected_and_come_back,
+                a_cursor_that_is_none_of_the_stores_own_is_refused,
+            ]
             leases: [
                 a_lease_keeps_others_out_until_it_is_over,
                 a_takeover_is_counted_and_a_renewal_by_the_same_owner_is_not,
@@ -152,6 +164,15 @@ macro_rules! conformance {
                 a_token_is_found_by_its_hash_until_it_expires,
                 tokens_are_listed_and_deleted_by_name,
                 the_audit_log_is_read_newest_first,
+            ]
+            reference: [
+                what_the_stores_own_import_adds_is_seen_by_the_next_chunk,
+                rules_that_share_a_reference_keep_their_own_allowed_values,
+                a_chunk_sees_what_the_chunk_before_wrote_into_its_own_reference,
+                a_trigger_that_changes_the_reference_is_seen_by_the_next_chunk,
+                a_chunk_that_was_undone_leaves_no_memory_of_the_reference,
+                a_reference_much_larger_than_the_table_resolves_the_same,
+                a_row_that_was_written_twice_comes_back_to_what_it_was,
             ]
             restore: [
                 a_rollback_brings_back_the_table_as_it_was,

@@ -12,7 +12,7 @@ pub enum Area {
     Login,
     /// A page of the browser.
     Page,
-    /// A server function of a page.
+    /// A server function of a page, and what else is for programs.
     Call,
     /// The compatibility API.
     Rest,
@@ -33,7 +33,7 @@ impl Area {
             _ if path.starts_with("/pkg/") => Self::Public,
             _ if is_rest_health(path) => Self::Public,
             _ if path == "/api/etl" || path.starts_with("/api/etl/") => Self::Rest,
-            _ if path == "/api" || path.starts_with("/api/") => Self::Call,
+            _ if path.starts_with("/fn/") || path == "/api" || path.starts_with("/api/") => Self::Call,
             _ if path.starts_with("/export/") => Self::Download,
             _ => Self::Page,
         }
@@ -79,7 +79,8 @@ mod tests {
             ("/api/etl/x/health/execute", Area::Rest),
             ("/api/etl/x/y/health", Area::Rest),
             ("/api/etl/x/execute", Area::Rest),
-            ("/api/analyze123", Area::Call),
+            ("/fn/analyze", Area::Call),
+            ("/api/unknown", Area::Call),
             ("/export/rows.csv", Area::Download),
             ("/live", Area::Live),
         ] {

@@ -39,7 +39,8 @@ impl Presented {
     /// good by a cookie.
     pub(super) fn of(headers: &HeaderMap) -> Self {
         if let Some(value) = headers.get(header::AUTHORIZATION) {
-            let token = value.to_str().ok().and_then(|v| v.split_once(' ')).filter(|(s, _)| s.eq_ignore_ascii_case("bearer"));
+            let token =
+                value.to_str().ok().and_then(|v| v.split_once(' ')).filter(|(s, _)| s.eq_ignore_ascii_case("bearer"));
             return Self::Bearer(token.map_or("", |(_, t)| t.trim()).to_owned());
         }
         headers

@@ -11,12 +11,7 @@ use axum::{
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{
-    Auth, COOKIE, SESSION_HOURS,
-    area::Area,
-    attempts::Admission,
-    identity::Presented,
-};
+use super::{Auth, COOKIE, SESSION_HOURS, area::Area, attempts::Admission, identity::Presented};
 use crate::http::{AppState, url};
 
 /// Longer names and passwords are not looked at: nobody has one.
@@ -161,7 +156,8 @@ mod tests {
     fn the_cookie_is_secure_behind_tls() {
         let plain = cookie("t", 1, &HeaderMap::new());
         assert_eq!(plain, "amend_session=t; HttpOnly; SameSite=Lax; Path=/; Max-Age=1");
-        let headers = HeaderMap::from_iter([(header::HeaderName::from_static("x-forwarded-proto"), "https".parse().unwrap())]);
+        let headers =
+            HeaderMap::from_iter([(header::HeaderName::from_static("x-forwarded-proto"), "https".parse().unwrap())]);
         assert!(cookie("t", 1, &headers).ends_with("; Secure"));
     }
 }

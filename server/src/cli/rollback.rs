@@ -61,6 +61,5 @@ pub async fn command(context: Context, args: RollbackArgs) -> anyhow::Result<Exi
             watch::follow(&context, &engine, started.run_id).await?
         }
     };
-    show::answer(&context, &view)?;
-    Ok(show::exit_of(&view))
+    show::end(&context, &view)
 }

@@ -92,8 +92,7 @@ pub async fn command(context: Context, args: RunArgs) -> anyhow::Result<Exit> {
         return Ok(Exit::Done);
     }
     let view = watch::drive(&context, &engine, view.run_id).await?;
-    show::answer(&context, &view)?;
-    Ok(show::exit_of(&view))
+    show::end(&context, &view)
 }
 
 async fn approve(

@@ -1,4 +1,8 @@
 use std::net::{SocketAddr, ToSocketAddrs as _};
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 
 use amend_domain::{Caller, Door, Problem, Role, RuleSlug};
 use amend_engine::Engine;
@@ -46,14 +50,20 @@ pub async fn command(context: Context, args: ServeArgs) -> anyhow::Result<Exit> 
     let user = ensure_first_user(engine.store(), engine.clock()).await?;
     let format = context.format();
     let database = without_password(&context.config.database.url);
+    let said = Arc::new(AtomicBool::new(false));
+    let (fresh, ready) = (user.clone(), Arc::clone(&said));
     let options = ServeOptions::new(addr, engine).on_ready(move |addr| {
-        if let Err(error) = say_ready(format, addr, &database, user.as_ref()) {
-            // Without this line nobody learns the first password, but the server is up.
-            tracing::warn!("{error:#}");
+        match say_ready(format, addr, &database, fresh.as_ref()) {
+            Ok(()) => ready.store(true, Ordering::Release),
+            Err(error) => tracing::warn!("{error:#}"),
         }
     });
-    serve(options).await?;
-    Ok(Exit::Done)
+    let ended = serve(options).await;
+    if user.is_some() && !said.load(Ordering::Acquire) {
+        // The account is made, and nobody would learn its password at the next start.
+        eprintln!("{}", sign_in(user.as_ref()));
+    }
+    ended.map(|()| Exit::Done)
 }
 
 fn address(text: &str) -> Result<SocketAddr, Problem> {
@@ -95,13 +105,16 @@ fn say_ready(format: Format, addr: SocketAddr, database: &str, user: Option<&New
             .to_string(),
         );
     }
-    let sign_in = match (user, fresh) {
-        (_, Some(user)) => format!(
+    output::line(&format!("Amend listens on {url} over {database}\n{}", sign_in(user)))
+}
+
+fn sign_in(user: Option<&NewUser>) -> String {
+    match user {
+        Some(user) if user.origin == PasswordOrigin::Random => format!(
             "Sign in as {} with the password {}\nIt is shown once; `amend user set-password {}` sets another.",
             user.name, user.password, user.name
         ),
-        (Some(user), None) => format!("Sign in as {} with the password from AMEND_ADMIN_PASSWORD.", user.name),
-        (None, None) => "Sign in with your account; `amend user set-password admin` sets a new password.".to_owned(),
-    };
-    output::line(&format!("Amend listens on {url} over {database}\n{sign_in}"))
+        Some(user) => format!("Sign in as {} with the password from AMEND_ADMIN_PASSWORD.", user.name),
+        None => "Sign in with your account; `amend user set-password admin` sets a new password.".to_owned(),
+    }
 }

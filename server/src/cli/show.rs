@@ -44,8 +44,26 @@ pub fn answer(context: &Context, view: &RunView) -> anyhow::Result<()> {
     }
 }
 
-/// How a command ends whose run ended like this.
-pub fn exit_of(view: &RunView) -> Exit {
+/// Answers with a run that is over, says on standard error why it is not well, and ends accordingly.
+///
+/// # Errors
+/// As [`answer`].
+pub fn end(context: &Context, view: &RunView) -> anyhow::Result<Exit> {
+    answer(context, view)?;
+    let exit = exit_of(view);
+    // The table has the reason already.
+    if exit != Exit::Done && context.format() != Format::Table {
+        match &view.error {
+            Some(error) => {
+                eprintln!("amend: {} {}", error.message, error.advice.as_deref().unwrap_or_default());
+            }
+            None => eprintln!("amend: Run {} is {}.", view.run_id, view.state.as_str()),
+        }
+    }
+    Ok(exit)
+}
+
+fn exit_of(view: &RunView) -> Exit {
     match (view.state, &view.error) {
         (RunState::Succeeded, _) => Exit::Done,
         (_, Some(error)) if error.code.exit_code() == ErrorCode::Drift.exit_code() => Exit::Refused,

@@ -18,8 +18,7 @@ pub async fn command(context: Context, args: WorkArgs) -> anyhow::Result<Exit> {
     let engine = context.engine(Missing::Refuse).await?;
     let view = engine.run(&context.who, &args.id).await?;
     let view = if view.state.is_over() { view } else { watch::drive(&context, &engine, args.id).await? };
-    show::answer(&context, &view)?;
-    Ok(show::exit_of(&view))
+    show::end(&context, &view)
 }
 
 /// Starts `amend work ID` as a process of its own that outlives this one.

@@ -59,7 +59,8 @@ async fn begin(engine: &Engine, caller: &Caller, pairs: &[(String, String)]) -> 
         Some(_) => return Err(Problem::field("raw", "must be 0 or 1")),
     };
     let (sort, direction) = sort_from_pairs(pairs())?;
-    let query = RowQuery { filter: RowFilter::from_pairs(pairs())?, sort, direction, after: None, limit: RowQuery::MAX_LIMIT };
+    let query =
+        RowQuery { filter: RowFilter::from_pairs(pairs())?, sort, direction, after: None, limit: RowQuery::MAX_LIMIT };
     let rule = engine.rule(caller, &slug).await?;
     let first = engine.rows(caller, &slug, &query).await?;
     Ok((Wanted { rule, query, formulas }, first))
@@ -186,10 +187,7 @@ mod tests {
     fn null_and_blank_are_told_apart() {
         let text = text(Formulas::Guarded, &[row("A", None), row("A", Some(""))], true);
         let lines: Vec<_> = text.lines().collect();
-        assert_eq!(
-            lines[0],
-            "key,symbol,timestamp,timeframe,current,current_is_null,proposed,finding,reason,guarded"
-        );
+        assert_eq!(lines[0], "key,symbol,timestamp,timeframe,current,current_is_null,proposed,finding,reason,guarded");
         assert_eq!(lines[1], "k1,A,,1m,,true,STOCK,missing,no value,");
         assert_eq!(lines[2], "k1,A,,1m,,false,STOCK,missing,empty text,");
     }

@@ -40,6 +40,8 @@ struct Newest {
     quality: HashMap<RuleSlug, Entry<Snapshot>>,
     /// When this process's own engine last spoke of a run.
     own: HashMap<RunId, Instant>,
+    /// The store has been looked at once.
+    looked: bool,
 }
 
 #[derive(Debug)]
@@ -214,6 +216,7 @@ impl Hub {
         for id in self.believed_active(&told) {
             self.put_run(engine.run(&who, &id).await?, Source::Store);
         }
+        self.newest().looked = true;
         Ok(())
     }
 
@@ -240,7 +243,7 @@ impl Hub {
             if known.state == run || (known.state.state.is_over() && run.state.is_active()) {
                 return;
             }
-        } else if source == Source::Store && run.state.is_over() && newest.seq == 0 {
+        } else if source == Source::Store && run.state.is_over() && !newest.looked {
             // The first look at all finds history, which is no news: it has no number, so that
             // nobody is told.
             newest.runs.insert(run.run_id.clone(), Entry { seq: 0, state: run });

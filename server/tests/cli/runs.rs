@@ -186,6 +186,7 @@ pub async fn a_first_ctrl_c_cancels_the_run(database: &Database) {
     assert!(answer.err.contains(&format!("Cancelling {id}")), "{}", answer.err);
     let run = answer.json();
     assert_eq!(text(&run, "state"), "cancelled");
+    assert!(answer.err.contains("is cancelled"), "{}", answer.err);
     assert_eq!(database.journalled(&id).await, int(&run, "changed"));
     assert!(int(&run, "remaining") > 0, "{run}");
     let over = database.amend(&["cancel", &id, "--format", "json"]).ends(3);

@@ -90,3 +90,13 @@ async fn a_server_takes_over_what_a_killed_process_left() {
     stop(server);
     database.destroy().await;
 }
+
+#[tokio::test]
+async fn a_taken_port_is_said_and_the_first_password_is_not_lost() {
+    let database = Database::sqlite().await;
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let addr = taken.local_addr().expect("an address").to_string();
+    let failed = database.amend(&["serve", "--addr", &addr, "--format", "json"]).ends(1);
+    assert!(failed.err.contains("--addr") && failed.err.contains("with the password"), "{}", failed.err);
+    database.destroy().await;
+}

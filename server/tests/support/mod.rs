@@ -6,7 +6,12 @@
 // Each test binary uses its own part of this.
 #![allow(dead_code)]
 
-use std::{net::SocketAddr, panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{
+    net::SocketAddr,
+    panic::AssertUnwindSafe,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use amend_domain::Role;
 use amend_engine::{
@@ -64,7 +69,7 @@ pub struct Site {
     pub engine: Engine,
     pub backend: Box<dyn Backend>,
     pub http: Client,
-    stop: Option<oneshot::Sender<()>>,
+    stop: Mutex<Option<oneshot::Sender<()>>>,
     task: JoinHandle<anyhow::Result<()>>,
 }
 
@@ -174,14 +179,20 @@ impl Site {
         let addr = server.addr();
         let (stop, stopped) = oneshot::channel();
         let task = tokio::spawn(server.run(async move { stopped.await.unwrap_or_default() }));
-        let http = Client::builder().redirect(redirect::Policy::none()).timeout(Duration::from_secs(60)).build().unwrap();
-        Self { addr, engine, backend, http, stop: Some(stop), task }
+        let http =
+            Client::builder().redirect(redirect::Policy::none()).timeout(Duration::from_secs(60)).build().unwrap();
+        Self { addr, engine, backend, http, stop: Mutex::new(Some(stop)), task }
     }
 
-    async fn finish(mut self) {
-        if let Some(stop) = self.stop.take() {
+    /// What SIGTERM does.
+    pub fn stop(&self) {
+        if let Some(stop) = self.stop.lock().unwrap().take() {
             stop.send(()).expect("the server still listens for its end");
         }
+    }
+
+    async fn finish(self) {
+        self.stop();
         let served = self.task.await.expect("the server did not panic");
         served.expect("the server ended well");
         self.backend.destroy().await.expect("the database can be removed");

@@ -14,7 +14,7 @@ const SERVER_SIDE: [&str; 6] = ["sqlx", "tokio", "axum", "hyper", "amend-engine"
 type Check = fn() -> anyhow::Result<()>;
 
 const CHECKS: [(&str, Check); 7] = [
-    ("format", || process::run(process::cargo().args(["fmt", "--all", "--check"]))),
+    ("format", || process::run(process::cargo().args(["fmt", "--all", "--check", "--", "-l"]))),
     ("clippy on this machine", || {
         process::run(process::cargo().args([
             "clippy",

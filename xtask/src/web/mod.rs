@@ -7,6 +7,7 @@ mod compress;
 mod sizes;
 mod stamp;
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
@@ -37,6 +38,7 @@ pub fn ensure_site_folder() -> anyhow::Result<()> {
 
 /// Brings `target/site` up to date.
 pub fn assets(mode: Mode) -> anyhow::Result<()> {
+    let _held = lock()?;
     let site = paths::site();
     let stamp = stamp::of_inputs(paths::root(), mode)?;
     let stamp_file = paths::root().join("target/site.stamp");
@@ -69,6 +71,17 @@ pub fn assets(mode: Mode) -> anyhow::Result<()> {
     remove(&site)?;
     std::fs::rename(&fresh, &site).context("cannot put the new web assets in place")?;
     std::fs::write(&stamp_file, stamp).with_context(|| format!("cannot write {}", stamp_file.display()))
+}
+
+/// Two builds at once would make the same folder; the second waits, and mostly finds the work done.
+fn lock() -> anyhow::Result<File> {
+    ensure_site_folder()?;
+    let file = File::create(paths::root().join("target/site.lock")).context("cannot create target/site.lock")?;
+    if file.try_lock().is_err() {
+        println!("==> waiting for another build of the web assets");
+        file.lock().context("cannot lock target/site.lock")?;
+    }
+    Ok(file)
 }
 
 /// Prints what a browser has to load, and fails above the budget where that is enforced.

@@ -1,6 +1,6 @@
 //! What rows carry against what they should carry, as a table whose cells are shaded by their size.
 
-use amend_domain::{Analysis, Finding, RowFilter};
+use amend_domain::{Analysis, Finding, RowFilter, finding::is_blank};
 use leptos::prelude::*;
 
 use super::look::Look;
@@ -8,7 +8,7 @@ use crate::{
     components::{Table, finding_fill, finding_name},
     format,
     frame::use_link,
-    pages::preview::{value, words},
+    pages::preview::words,
 };
 
 /// Values now listed one by one; the rest is summed in a last line.
@@ -102,6 +102,8 @@ pub fn HeatTable(#[prop(into)] matrix: Signal<Matrix>, look: Memo<Look>) -> impl
         let lines = lines
             .into_iter()
             .map(|(now, cells)| {
+                // Blanks of several lengths are lines of their own, so they are told apart here.
+                let (name, unnamed) = (words(now.as_deref()), now.as_deref().is_none_or(is_blank));
                 let line: i64 = cells.iter().flatten().map(|c| c.rows).sum();
                 let cells = cells
                     .into_iter()
@@ -110,7 +112,7 @@ pub fn HeatTable(#[prop(into)] matrix: Signal<Matrix>, look: Memo<Look>) -> impl
                     .collect_view();
                 view! {
                     <tr>
-                        <th scope="row" class="heat-now">{value(now)}</th>
+                        <th scope="row" class="heat-now" class:null=unnamed>{name}</th>
                         {cells}
                         <td class="r num dim">{format::count(line)}</td>
                     </tr>

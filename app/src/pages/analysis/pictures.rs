@@ -68,6 +68,11 @@ impl BarRow {
     }
 }
 
+/// The colours of a picture: the findings of the look that have rows in it.
+fn drawn(rows: &[BarRow], look: &Look) -> Vec<Finding> {
+    look.findings().into_iter().filter(|f| rows.iter().any(|r| r.counts.get(*f) > 0)).collect()
+}
+
 /// Horizontal bars, one colour a finding.
 #[must_use]
 pub fn stacked(rows: &[BarRow], look: &Look) -> ChartSpec {
@@ -75,8 +80,7 @@ pub fn stacked(rows: &[BarRow], look: &Look) -> ChartSpec {
         kind: ChartKind::Stacked,
         horizontal: true,
         labels: rows.iter().map(|r| r.label.clone()).collect(),
-        series: look
-            .findings()
+        series: drawn(rows, look)
             .into_iter()
             .map(|f| Series::counts(finding_name(f), token(f), rows.iter().map(|r| r.counts.get(f))))
             .collect(),
@@ -89,7 +93,7 @@ pub fn stacked(rows: &[BarRow], look: &Look) -> ChartSpec {
 /// The look after a click on the `series`th colour of the `bar`th bar.
 #[must_use]
 pub fn clicked(rows: &[BarRow], look: &Look, series: usize, bar: usize) -> Option<Look> {
-    let finding = *look.findings().get(series)?;
+    let finding = *drawn(rows, look).get(series)?;
     Some(look.narrowed(rows.get(bar)?.filter(finding)))
 }
 
@@ -265,12 +269,13 @@ pub mod tests {
     fn a_click_on_an_orphan_asks_for_what_the_row_carries() {
         let (analysis, look) = (small(), Look::default());
         let rows = by_class(&analysis, &look);
-        let place = |f| look.findings().iter().position(|x| *x == f).unwrap_or(99);
+        let place = |f| drawn(&rows, &look).iter().position(|x| *x == f).unwrap_or(99);
         let orphan = clicked(&rows, &look, place(Finding::Orphan), 1).expect("a bar");
         assert_eq!(orphan.href(), "/analysis?finding=orphan&current=ETF");
         let missing = clicked(&rows, &look, place(Finding::Missing), 0).expect("a bar");
         assert_eq!(missing.href(), "/analysis?finding=missing&proposed=STOCK");
         assert_eq!(clicked(&rows, &look, 0, 9), None);
+        assert_eq!(clicked(&rows, &look, 9, 0), None);
     }
 
     #[test]

@@ -285,7 +285,7 @@ fn Findings(analysis: Shown, look: Memo<Look>) -> impl IntoView {
                     let split = (finding == Finding::Missing && rows > 0).then(|| {
                         let text =
                             format!("{} null, {} blank", format::count(counts.missing_null), format::count(counts.missing_blank));
-                        view! { <small class="dim num">{text}</small> }
+                        view! { <small class="dim">{text}</small> }
                     });
                     view! {
                         <li>

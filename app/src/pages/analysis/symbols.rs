@@ -154,7 +154,8 @@ fn SymbolLine(symbol: SymbolCounts, look: Memo<Look>) -> impl IntoView {
         let findings = wrong.iter().copied().filter(|f| symbol.counts.get(*f) > 0).collect();
         let mode = Look::default().preview().mode;
         let view = View { mode, filter: RowFilter { findings, ..filter }, ..View::default() };
-        view! { <a href=link(&view.href()) aria-label=format!("Preview the rows of {name}")>"Preview"</a> }
+        let title = format!("Preview the rows of {name}");
+        view! { <a class="text-link" href=move || link(&view.href()) aria-label=title>"Preview"</a> }
     });
     view! {
         <tr>

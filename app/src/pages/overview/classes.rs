@@ -63,8 +63,7 @@ fn bars(classes: &[ClassCounts], faults_only: bool) -> AnyView {
         .take(MOST)
         .map(|class| {
             let name = class.class.clone().unwrap_or_else(|| "no class".into());
-            let (number, whole) =
-                if faults_only { (faults(class), most) } else { (class.total, class.total) };
+            let (number, whole) = if faults_only { (faults(class), most) } else { (class.total, class.total) };
             let segments = Finding::ALL
                 .into_iter()
                 .filter(|f| !(faults_only && *f == Finding::Correct))
@@ -77,7 +76,11 @@ fn bars(classes: &[ClassCounts], faults_only: bool) -> AnyView {
                     }
                 })
                 .collect::<Vec<_>>();
-            let label = format!("{name}: {} % correct, {} wrong", format::percent(class.counts.score()), format::count(faults(class)));
+            let label = format!(
+                "{name}: {} % correct, {} wrong",
+                format::percent(class.counts.score()),
+                format::count(faults(class))
+            );
             view! {
                 <span class="class-name">{name}</span>
                 <StackBar segments whole label />

@@ -24,7 +24,11 @@ pub(super) fn headline(analysis: Signal<Option<Analysis>>) -> impl IntoView {
         } else if wrong > 0 {
             (count(wrong), format!("{} can be corrected now.", if wrong == 1 { "row" } else { "rows" }), true)
         } else if person > 0 {
-            (count(person), format!("{} a person; all others are right.", if person == 1 { "row needs" } else { "rows need" }), true)
+            (
+                count(person),
+                format!("{} a person; all others are right.", if person == 1 { "row needs" } else { "rows need" }),
+                true,
+            )
         } else {
             (String::new(), format!("All {} are right.", counted(counts.total(), "row", "rows")), false)
         };

@@ -137,13 +137,7 @@ fn Fields(view: Memo<View>, facets: Signal<Facets>) -> impl IntoView {
                     />
                 </label>
             </form>
-            {move || {
-                let facets = facets.get();
-                choices(view, &facets)
-                    .into_iter()
-                    .map(|choice| view! { <Choices choice view /> })
-                    .collect_view()
-            }}
+            {move || choices(&facets.get()).into_iter().map(|choice| view! { <Choices choice view /> }).collect_view()}
         </div>
     }
 }
@@ -153,60 +147,65 @@ fn split(text: &str) -> Vec<String> {
     text.split([',', ';', '\n']).map(str::trim).filter(|s| !s.is_empty()).map(String::from).collect()
 }
 
-/// One field with what it can be set to; `set` puts the choice with this number into the filter.
+/// One field with what it can be set to: which choice a filter has, and how it gets one.
 struct Choice {
     title: String,
     name: String,
     words: Vec<String>,
-    chosen: Option<usize>,
+    find: Find,
     set: Set,
 }
 
+type Find = Box<dyn Fn(&RowFilter) -> Option<usize> + Send + Sync>;
 type Set = Box<dyn Fn(&mut RowFilter, Option<usize>)>;
 
-fn choices(view: Memo<View>, facets: &Facets) -> Vec<Choice> {
-    let filter = view.with(|v| v.filter.clone());
-    let mut all = Vec::new();
-    let values = facets.current.clone();
-    all.push(Choice {
+fn choices(facets: &Facets) -> Vec<Choice> {
+    let (known, values) = (facets.current.clone(), facets.current.clone());
+    let now = Choice {
         title: "Now".into(),
         name: "current".into(),
         words: values.iter().map(|v| words(v.as_deref())).collect(),
-        chosen: filter.current.first().and_then(|now| values.iter().position(|v| v == now)),
+        find: Box::new(move |f| f.current.first().and_then(|now| known.iter().position(|v| v == now))),
         set: Box::new(move |f, at| f.current = at.and_then(|i| values.get(i).cloned()).into_iter().collect()),
-    });
-    let values = facets.proposed.clone();
-    all.push(Choice {
+    };
+    let (known, values) = (facets.proposed.clone(), facets.proposed.clone());
+    let will_be = Choice {
         title: "Will be".into(),
         name: "proposed".into(),
         words: values.clone(),
-        chosen: filter.proposed.first().and_then(|v| values.iter().position(|p| p == v)),
+        find: Box::new(move |f| f.proposed.first().and_then(|value| known.iter().position(|v| v == value))),
         set: Box::new(move |f, at| f.proposed = at.and_then(|i| values.get(i).cloned()).into_iter().collect()),
-    });
-    for (name, values) in facets.dimensions.clone() {
-        let now = filter.dimensions.iter().find(|(n, _)| *n == name).map(|(_, v)| v.clone());
-        all.push(Choice {
+    };
+    let dimensions = facets.dimensions.iter().map(|(name, values)| {
+        let (of, known) = (name.clone(), values.clone());
+        let (name, values) = (name.clone(), values.clone());
+        Choice {
             title: name.clone(),
             name: format!("dim.{name}"),
             words: values.clone(),
-            chosen: now.and_then(|now| values.iter().position(|v| *v == now)),
+            find: Box::new(move |f| {
+                let (_, value) = f.dimensions.iter().find(|(n, _)| *n == of)?;
+                known.iter().position(|v| v == value)
+            }),
             set: Box::new(move |f, at| {
                 f.dimensions.retain(|(n, _)| *n != name);
                 f.dimensions.extend(at.and_then(|i| values.get(i).cloned()).map(|v| (name.clone(), v)));
             }),
-        });
-    }
-    all
+        }
+    });
+    [now, will_be].into_iter().chain(dimensions).collect()
 }
 
 #[component]
 fn Choices(choice: Choice, view: Memo<View>) -> impl IntoView {
     let go = use_go();
-    let Choice { title, name, words, chosen, set } = choice;
+    let Choice { title, name, words, find, set } = choice;
+    let chosen = Memo::new(move |_| view.with(|v| find(&v.filter)));
+    let first = chosen.get_untracked();
     let options = words
         .into_iter()
         .enumerate()
-        .map(|(i, text)| view! { <option value=i.to_string() selected=chosen == Some(i)>{text}</option> })
+        .map(|(i, text)| view! { <option value=i.to_string() selected=first == Some(i)>{text}</option> })
         .collect_view();
     view! {
         <label class="fld">
@@ -214,12 +213,13 @@ fn Choices(choice: Choice, view: Memo<View>) -> impl IntoView {
             <select
                 class="field"
                 data-testid=format!("filter-{name}")
+                prop:value=move || chosen.get().map_or_else(String::new, |i| i.to_string())
                 on:change=move |event| {
                     let at = event_target_value(&event).parse().ok();
                     go(view.get_untracked().with(|f| set(f, at)));
                 }
             >
-                <option value="" selected=chosen.is_none()>"any"</option>
+                <option value="" selected=first.is_none()>"any"</option>
                 {options}
             </select>
         </label>
@@ -231,7 +231,10 @@ pub fn words(value: Option<&str>) -> String {
     match value {
         None => "null".into(),
         Some("") => "blank".into(),
-        Some(text) if is_blank(text) => format!("blank ({} spaces)", text.chars().count()),
+        Some(text) if is_blank(text) => match text.chars().count() {
+            1 => "blank, 1 space".into(),
+            n => format!("blank, {n} spaces"),
+        },
         Some(text) => text.into(),
     }
 }

@@ -14,6 +14,7 @@ use crate::{
     api::rows::{FirstRows, row_cursors, rows},
     components::ErrorBox,
     format,
+    frame::use_link,
 };
 
 /// What the parts of the grid share.
@@ -37,7 +38,7 @@ pub fn RowGrid(
     view: View,
     first: FirstRows,
     /// Rows in all, once counted.
-    count: Signal<Option<i64>>,
+    count: RwSignal<Option<i64>>,
     hidden: RwSignal<Vec<Column>>,
     /// The head that was pressed last: it gets the focus back when the grid is made anew.
     refocus: RwSignal<Option<RowSort>>,
@@ -95,6 +96,7 @@ pub fn RowGrid(
                 format!("grid{hide}")
             }
             role="grid"
+            data-testid="grid"
             aria-label="Rows. Arrow keys move the selected row."
             aria-rowcount=move || (total.get() + 1).to_string()
             aria-activedescendant=move || {
@@ -147,6 +149,7 @@ fn Head(grid: Grid, names: StoredValue<Vec<String>>, refocus: RwSignal<Option<Ro
 /// A head that orders by its column: up, down, the table's own order.
 #[component]
 fn SortHead(grid: Grid, column: Column, sort: RowSort, refocus: RwSignal<Option<RowSort>>) -> impl IntoView {
+    let here = use_link();
     let link = NodeRef::<html::A>::new();
     Effect::new(move || {
         if let Some(link) = link.get()
@@ -163,10 +166,11 @@ fn SortHead(grid: Grid, column: Column, sort: RowSort, refocus: RwSignal<Option<
             (true, SortDirection::Desc) => ("\u{2193}", Some("descending")),
             (false, _) => ("", None),
         };
+        let href = view.sorted(sort).href();
         view! {
             <span role="columnheader" class=column.class() aria-sort=order>
                 <a
-                    href=view.sorted(sort).href()
+                    href=move || here(&href)
                     data-noscroll="true"
                     title="Sort by this column"
                     data-testid=format!("sort-{}", sort.as_str())
@@ -226,7 +230,7 @@ fn keep_in_step(
     });
     Effect::new(move || {
         let (from, to) = grid.scroll.with(Scroll::in_sight);
-        range.set(format!("{} to {}", format::count(from), format::count(to)));
+        range.set(format!("{} to {} of {}", format::count(from), format::count(to), format::count(total.get())));
     });
 }
 

@@ -57,6 +57,9 @@ pub fn PreviewPage() -> impl IntoView {
         move || (source(), options.get(), view.get()),
         |((_, rule), options, view)| async move { (make_plan(rule, options).await, view) },
     );
+    // Known in the browser alone: on the server the page's head does not wait for the plan.
+    let to_change = RwSignal::new(None);
+    Effect::new(move || to_change.set(plan.get().and_then(|(plan, _)| plan.ok()).map(|plan| plan.to_change)));
     let choices = Resource::new_blocking(move || rule.get(), row_facets);
 
     view! {
@@ -66,12 +69,7 @@ pub fn PreviewPage() -> impl IntoView {
             lead=|| "Nothing is written until you start the run. What you see is what the run does: both use the same query."
         >
             <ExportLink rule view />
-            <GoRun
-                view
-                to_change=Signal::derive(move || {
-                    plan.with(|p| p.as_ref().and_then(|(p, _)| p.as_ref().ok().map(|p| p.to_change)))
-                })
-            />
+            <GoRun view to_change />
         </PageHead>
         {move || {
             read.get().err().map(|problem| view! { <ErrorBox error=problem><a class="btn" href="/preview">"Show all"</a></ErrorBox> })
@@ -170,10 +168,12 @@ fn Rows(
     let refocus = RwSignal::new(None);
     let range = RwSignal::new(String::new());
     let (waiting, set_waiting) = signal(false);
-    // The count of the filter shown; an older one is none.
-    let total = Signal::derive(move || {
+    // Known in the browser alone, so that on the server the rows do not wait for their count. The
+    // count of another filter is none.
+    let total = RwSignal::new(None);
+    Effect::new(move || {
         let wanted = view.with(View::full_filter);
-        count.get().and_then(|(rows, filter)| rows.ok().filter(|_| filter == wanted))
+        total.set(count.get().and_then(|(rows, filter)| rows.ok().filter(|_| filter == wanted)));
     });
     let note = MaybeProp::derive(move || range.with(|r| (!r.is_empty()).then(|| format!("rows {r}"))));
     view! {
@@ -200,13 +200,13 @@ fn nothing(view: &View) -> impl IntoView + use<> {
     if view.is_plan() && view.filter.symbols.is_empty() {
         let other = View { mode: Mode::Overwrite, ..View::default() };
         let wider = (view.mode == Mode::Fill)
-            .then(|| view! { <a class="btn" href=link(&other.href())>"Look at wrong values too"</a> });
+            .then(|| view! { <a class="btn" href=move || link(&other.href())>"Look at wrong values too"</a> });
         view! {
             <EmptyState title="Nothing to change">
                 <p>
                     "No row has a finding that this mode corrects. Rows whose symbol the reference cannot decide are under Unresolved."
                 </p>
-                <div class="acts">{wider} <a class="btn" href=link("/unresolved")>"Unresolved"</a></div>
+                <div class="acts">{wider} <a class="btn" href=move || link("/unresolved")>"Unresolved"</a></div>
             </EmptyState>
         }
         .into_any()
@@ -215,7 +215,7 @@ fn nothing(view: &View) -> impl IntoView + use<> {
         view! {
             <EmptyState title="No row is let through">
                 <p>"All parts of the filter must hold at once, and symbols are compared exactly, letter case included."</p>
-                <div class="acts"><a class="btn" href=link(&clear.href())>"Clear the filter"</a></div>
+                <div class="acts"><a class="btn" href=move || link(&clear.href())>"Clear the filter"</a></div>
             </EmptyState>
         }
         .into_any()

@@ -128,15 +128,17 @@ fn refusal(run: &RunView, plan: Option<&RollbackPlan>) -> Option<(String, String
 #[component]
 fn Refused(run: RunView, title: String, text: String) -> impl IntoView {
     let link = use_link();
+    let here = format!("/runs/{}", run.run_id);
     let undone = run.undone_by.clone().map(|by| {
-        view! { <a class="btn" href=link(&format!("/runs/{by}")) data-testid="undone-by">"Open "{by.to_string()}</a> }
+        let undone = format!("/runs/{by}");
+        view! { <a class="btn" href=move || link(&undone) data-testid="undone-by">"Open "{by.to_string()}</a> }
     });
     view! {
         <div data-testid="rollback-refused">
             <EmptyState title>
                 <p>{text}</p>
                 <div class="acts">
-                    <a class="btn" href=link(&format!("/runs/{}", run.run_id))>
+                    <a class="btn" href=move || link(&here)>
                         "Open "
                         {run.run_id.to_string()}
                     </a>

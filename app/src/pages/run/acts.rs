@@ -76,9 +76,9 @@ fn cancel(run: Memo<RunView>) -> AnyView {
         }
     });
     let blocked = Memo::new(move |_| {
-        session.why_not(Act::Cancel).or_else(|| {
-            run.with(|r| r.state == RunState::Cancelling).then(|| "It is being cancelled.".to_owned())
-        })
+        session
+            .why_not(Act::Cancel)
+            .or_else(|| run.with(|r| r.state == RunState::Cancelling).then(|| "It is being cancelled.".to_owned()))
     });
     let consequence = move || {
         run.with(|r| {

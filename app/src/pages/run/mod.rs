@@ -6,7 +6,7 @@ mod history;
 mod progress;
 mod verdict;
 
-use amend_domain::{ChunkRecord, EventRecord, ErrorCode, Problem, RunDetail, RunId, RunView};
+use amend_domain::{ChunkRecord, ErrorCode, EventRecord, Problem, RunDetail, RunId, RunView};
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::use_params_map;
@@ -42,10 +42,7 @@ fn OneRun(id: RunId) -> impl IntoView {
     let title = id.to_string();
     let reload = RwSignal::new(0_u32);
     let wanted = id.clone();
-    let data = Resource::new_blocking(
-        move || (refresh.count(), reload.get()),
-        move |_| load_run(wanted.clone()),
-    );
+    let data = Resource::new_blocking(move || (refresh.count(), reload.get()), move |_| load_run(wanted.clone()));
     reload_as_it_moves(id, reload);
     view! {
         <Title text=title />

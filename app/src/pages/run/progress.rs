@@ -56,7 +56,8 @@ pub(super) fn card(run: Memo<RunView>) -> AnyView {
         }
         .into_any()
     } else {
-        view! { <Fact value=text(|r| count(r.remaining)) label="correctable rows left" test_id="run-remaining" /> }.into_any()
+        view! { <Fact value=text(|r| count(r.remaining)) label="correctable rows left" test_id="run-remaining" /> }
+            .into_any()
     };
     let time = move || {
         if over.get() {

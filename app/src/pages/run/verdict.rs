@@ -40,7 +40,15 @@ pub(super) fn lead(run: Memo<RunView>) -> impl IntoView {
     let link = use_link();
     // What does not change while it runs.
     let fixed = Memo::new(move |_| {
-        run.with(|r| (words::what(r), r.run_id.clone(), r.started_at.unwrap_or(r.created_at), r.started_by.clone(), r.plan_hash.clone()))
+        run.with(|r| {
+            (
+                words::what(r),
+                r.run_id.clone(),
+                r.started_at.unwrap_or(r.created_at),
+                r.started_by.clone(),
+                r.plan_hash.clone(),
+            )
+        })
     });
     let other = Memo::new(move |_| run.with(|r| (r.undoes.clone(), r.undone_by.clone(), r.takeovers)));
     let reason = Memo::new(move |_| {
@@ -116,8 +124,12 @@ pub(super) fn validation(run: Memo<RunView>) -> AnyView {
     let result = move || {
         let (validation, state) = validation.get();
         match validation {
-            Some(v) if v.passed => view! { <Tag tone=Signal::stored(Tone::Good) text="passed" test_id="validation-result" /> }.into_any(),
-            Some(_) => view! { <Tag tone=Signal::stored(Tone::Bad) text="failed" test_id="validation-result" /> }.into_any(),
+            Some(v) if v.passed => {
+                view! { <Tag tone=Signal::stored(Tone::Good) text="passed" test_id="validation-result" /> }.into_any()
+            }
+            Some(_) => {
+                view! { <Tag tone=Signal::stored(Tone::Bad) text="failed" test_id="validation-result" /> }.into_any()
+            }
             None => {
                 let text = match state {
                     RunState::Validating => "checking",
@@ -128,7 +140,8 @@ pub(super) fn validation(run: Memo<RunView>) -> AnyView {
             }
         }
     };
-    let levels = move || match validation.get() {
+    let levels = move || {
+        match validation.get() {
         (Some(v), _) => view! { <ul class="levels">{v.levels.iter().map(level).collect_view()}</ul> }.into_any(),
         (None, state) if state.is_over() => {
             view! { <p class="dim">"The run ended before the table was checked."</p> }.into_any()
@@ -137,6 +150,7 @@ pub(super) fn validation(run: Memo<RunView>) -> AnyView {
             <p class="dim">"At the end Amend reads the table again and checks level by level that it is as promised."</p>
         }
         .into_any(),
+    }
     };
     view! {
         <Card title="Validation" tools=move || view! { {result} }>

@@ -3,10 +3,10 @@
 use amend_domain::Mode;
 use leptos::prelude::*;
 
-use super::{Counted, options::Choice};
+use super::options::Choice;
 use crate::AppError;
 
-pub(super) fn form(choice: Memo<Choice>, choose: Callback<Choice>, counted: Counted) -> AnyView {
+pub(super) fn form(choice: Memo<Choice>, choose: Callback<Choice>) -> AnyView {
     view! {
         <form class="form" method="get" action="/runs/new" on:submit=|event| event.prevent_default()>
             <fieldset>
@@ -20,8 +20,8 @@ pub(super) fn form(choice: Memo<Choice>, choose: Callback<Choice>, counted: Coun
                     choose,
                 )}
             </fieldset>
-            {field(&SYMBOLS, choice, choose, counted)}
-            <div class="fields">{field(&BATCH, choice, choose, counted)} {field(&MAX, choice, choose, counted)}</div>
+            {field(&SYMBOLS, choice, choose)}
+            <div class="fields">{field(&BATCH, choice, choose)} {field(&MAX, choice, choose)}</div>
             <label class="check">
                 <input
                     type="checkbox"
@@ -51,7 +51,13 @@ pub(super) fn form(choice: Memo<Choice>, choose: Callback<Choice>, counted: Coun
     .into_any()
 }
 
-fn mode(mode: Mode, title: &'static str, what: &'static str, choice: Memo<Choice>, choose: Callback<Choice>) -> AnyView {
+fn mode(
+    mode: Mode,
+    title: &'static str,
+    what: &'static str,
+    choice: Memo<Choice>,
+    choose: Callback<Choice>,
+) -> AnyView {
     let on = move || choice.with(|c| c.mode == mode);
     view! {
         <label class="opt" class:on=on>
@@ -119,13 +125,11 @@ const MAX: Field = Field {
     set: |c, v| c.max = v,
 };
 
-fn field(field: &'static Field, choice: Memo<Choice>, choose: Callback<Choice>, counted: Counted) -> AnyView {
+fn field(field: &'static Field, choice: Memo<Choice>, choose: Callback<Choice>) -> AnyView {
     let value = move || choice.with(|c| (field.get)(c).to_owned());
-    let wrong = Memo::new(move |_| {
-        counted.with(|c| match c {
-            Some(Err(AppError::Refused(p))) if p.field.as_deref() == Some(field.api) => Some(p.message.clone()),
-            _ => None,
-        })
+    let wrong = Memo::new(move |_| match choice.with(Choice::options) {
+        Err(AppError::Refused(p)) if p.field.as_deref() == Some(field.api) => Some(p.message),
+        _ => None,
     });
     let hint_id = format!("{}-hint", field.id);
     view! {

@@ -25,6 +25,9 @@ use crate::{
 };
 use options::Choice;
 
+const LEAD: &str = "Nothing is written before you press Start, and the run stops before its first write if the \
+                    numbers have moved by then.";
+
 type StartAction = Action<Plan, Result<RunView, AppError>>;
 
 #[component]
@@ -39,7 +42,7 @@ pub fn RunNewPage() -> impl IntoView {
         navigate(&path, NavigateOptions { replace: true, scroll: false, ..NavigateOptions::default() });
     });
     let options = Memo::new(move |_| choice.with(Choice::options));
-    let plan = Resource::new_blocking(
+    let plan = Resource::new(
         move || (rule.get(), options.get(), refresh.count(), live.landmarks(), live.quality.get()),
         |(rule, options, ..)| async move { make_plan(rule, options?).await },
     );
@@ -56,17 +59,25 @@ pub fn RunNewPage() -> impl IntoView {
     });
     view! {
         <Title text="New run" />
-        <Transition fallback=|| {
-            view! {
-                <PageHead title=|| "Counting what a run would do" />
-                <Skeleton lines=8 />
+        <PageHead
+            title=move || {
+                view! {
+                    <Transition fallback=|| "Counting what a run would do.">
+                        {move || headline(Memo::new(move |_| plan.get()))}
+                    </Transition>
+                }
             }
-        }>
-            {move || {
-                let counted = Memo::new(move |_| plan.get());
-                panel(choice, choose, counted, start)
-            }}
-        </Transition>
+            lead=|| LEAD
+        />
+        {move || start.value().get()?.err().map(|error| view! { <ErrorBox error>{active_link()}</ErrorBox> })}
+        <div class="cols c21">
+            <Card title="What to do">{form::form(choice, choose)}</Card>
+            <Card title="The plan" test_id="plan">
+                <Transition fallback=|| view! { <Skeleton lines=8 /> }>
+                    {move || panel(choice, Memo::new(move |_| plan.get()), start)}
+                </Transition>
+            </Card>
+        </div>
     }
     .into_any()
 }
@@ -74,7 +85,7 @@ pub fn RunNewPage() -> impl IntoView {
 /// What is known of the plan: nothing yet, the plan, or why there is none.
 type Counted = Memo<Option<Result<Plan, AppError>>>;
 
-fn panel(choice: Memo<Choice>, choose: Callback<Choice>, counted: Counted, start: StartAction) -> AnyView {
+fn panel(choice: Memo<Choice>, counted: Counted, start: StartAction) -> AnyView {
     // Built for other options than those that now stand in the form, while the new ones are counted.
     let fresh = Memo::new(move |_| {
         let wanted: Option<RunOptions> = choice.with(Choice::options).ok();
@@ -84,19 +95,9 @@ fn panel(choice: Memo<Choice>, choose: Callback<Choice>, counted: Counted, start
             None => false,
         })
     });
-    let failed = move || {
-        let error = start.value().get()?.err()?;
-        Some(view! { <ErrorBox error>{active_link()}</ErrorBox> })
-    };
     view! {
-        <PageHead title=move || headline(counted) lead=|| lead() />
-        {failed}
-        <div class="cols c21">
-            <Card title="What to do">{form::form(choice, choose, counted)}</Card>
-            <Card title="The plan" test_id="plan">
-                {plan_view::plan(counted, fresh)} {start_controls(counted, fresh, start)}
-            </Card>
-        </div>
+        {plan_view::plan(counted, fresh)}
+        {start_controls(counted, fresh, start)}
     }
     .into_any()
 }
@@ -109,7 +110,8 @@ fn headline(counted: Counted) -> impl IntoView {
             Some(Ok(plan)) if plan.to_change == 0 => (String::new(), "There is nothing to change.".into()),
             Some(Ok(plan)) => {
                 let rows = if plan.to_change == 1 { "row" } else { "rows" };
-                let verb = if plan.options.dry_run { "would be rehearsed, and none written." } else { "would be changed." };
+                let verb =
+                    if plan.options.dry_run { "would be rehearsed, and none written." } else { "would be changed." };
                 (count(plan.to_change), format!("{rows} {verb}"))
             }
         });
@@ -121,10 +123,6 @@ fn headline(counted: Counted) -> impl IntoView {
             </span>
         }
     }
-}
-
-fn lead() -> &'static str {
-    "Nothing is written before you press Start, and the run stops before its first write if the numbers have moved by then."
 }
 
 /// A link to the run that stands in the way, when one does.

@@ -66,9 +66,8 @@ fn row(first: RunView, runs: Signal<Vec<RunView>>, compact: bool) -> AnyView {
         live.overlay(loaded.unwrap_or_else(|| first.clone()))
     });
     let rest = (!compact).then(|| {
-        let validation = move || {
-            run.with(|r| r.validation.as_ref().map_or("", |v| if v.passed { "passed" } else { "failed" }))
-        };
+        let validation =
+            move || run.with(|r| r.validation.as_ref().map_or("", |v| if v.passed { "passed" } else { "failed" }));
         view! {
             <td class="r num">{move || run.with(words::rate)}</td>
             <td class="r num">{move || format::duration(run.with(|r| r.duration_ms))}</td>

@@ -93,16 +93,16 @@ fn List(rows: Vec<UnresolvedRow>, wanted: Memo<Vec<Finding>>) -> impl IntoView {
         }
         .into_any();
     }
-    let symbols = format::counted(count(rows.len()), "symbol needs", "symbols need");
     let affected: i64 = rows.iter().map(|r| r.rows).sum();
     let full = rows.len() >= LISTED as usize;
     let title = move || {
-        let more = if full { "at least " } else { "" };
-        view! { <span class="num" data-testid="unresolved-count">{more} {symbols.clone()}</span> " a person." }
+        let more = full.then_some("At least ");
+        let rest = if affected == 1 { " row needs a person." } else { " rows need a person." };
+        view! { {more} <span class="num" data-testid="unresolved-count">{format::count(affected)}</span> {rest} }
     };
     let lead = format!(
-        "{} carry a value that the reference can neither confirm nor correct. No run touches them.",
-        format::counted(affected, "row", "rows")
+        "They belong to {} that the reference cannot decide. No run touches them.",
+        format::counted(count(rows.len()), "symbol", "symbols")
     );
     let totals = KINDS.map(|(kind, ..)| {
         let of = rows.iter().filter(|r| r.finding == kind);
@@ -223,7 +223,7 @@ fn Line(row: UnresolvedRow) -> impl IntoView {
         let name = words(Some(&symbol));
         let filter = RowFilter { findings: vec![finding], symbols: vec![symbol], ..RowFilter::default() };
         let view = View { filter, ..View::default() };
-        view! { <a class="text-link" href=link(&view.href()) aria-label=format!("Rows of {name}")>"Rows"</a> }
+        view! { <a class="text-link" href=move || link(&view.href()) aria-label=format!("Rows of {name}")>"Rows"</a> }
     });
     view! {
         <tr data-testid="unresolved-row">

@@ -106,17 +106,8 @@ pub(crate) fn on_finding(filter: &RowFilter, finding: &str, args: &mut Args) -> 
     all
 }
 
-/// Where only ambiguous or unresolvable rows are asked for, the reference names their symbols, and an
-/// index on the match column finds the few rows of them.
-pub(crate) fn by_named_symbols(shape: &Shape, filter: &RowFilter) -> Option<String> {
-    let named = |f: &Finding| matches!(f, Finding::Ambiguous | Finding::Unresolvable);
-    if filter.findings.is_empty() || !filter.findings.iter().all(named) {
-        return None;
-    }
-    match shape.matches.as_slice() {
-        [one] if one.compares_as_text() => {
-            Some(format!("{} = ANY(ARRAY(SELECT m1 COLLATE \"default\" FROM ref WHERE st <> 'v'))", one.of("t")))
-        }
-        _ => None,
-    }
+/// Where only ambiguous or unresolvable rows are asked for, the reference names their symbols.
+pub(crate) fn reference_names_them(filter: &RowFilter) -> bool {
+    !filter.findings.is_empty()
+        && filter.findings.iter().all(|f| matches!(f, Finding::Ambiguous | Finding::Unresolvable))
 }

@@ -3,7 +3,13 @@
 use amend_domain::{RowQuery, RowSort, Rule, SortDirection};
 use amend_engine::store::StoreError;
 
-use super::{filter, finding::classify, numbered, reference, symbol, time};
+use super::{
+    filter::{self, Conditions},
+    finding::classify,
+    numbered,
+    reference::{self, Among},
+    summary, symbol, time,
+};
 use crate::{
     shape::{Column, Shape},
     tx::Args,
@@ -78,69 +84,117 @@ pub(crate) fn look(shape: &Shape, what: &Look<'_>, args: &mut Args) -> Result<St
         Stage::Known => order_columns(shape, what.query.sort),
         Stage::Null => Vec::new(),
     };
-    let named = filter::by_named_symbols(shape, &what.query.filter);
-    let conditions = conditions(shape, what, &order, named.as_deref(), args)?;
-    let way = match what.query.direction {
-        SortDirection::Asc => "",
-        SortDirection::Desc => " DESC",
-    };
-    let sorted = |alias: &str| {
-        let columns: Vec<String> = (1..=order.len())
-            .map(|i| format!("{alias}.o{i}{way}"))
-            .chain((1..=shape.key.len()).map(|i| format!("{alias}.k{i}{way}")))
-            .collect();
-        columns.join(", ")
-    };
-    let position = |alias: &str| {
-        let texts: Vec<String> = (1..=order.len())
-            .map(|i| format!("{alias}.o{i}::text"))
-            .chain((1..=shape.key.len()).map(|i| format!("{alias}.k{i}::text")))
-            .collect();
-        format!("ARRAY[{}]", texts.join(", "))
-    };
-    let raw_order: Vec<String> = order.iter().chain(&shape.key).map(|c| format!("{}{way}", c.of("t"))).collect();
-    let (hint, limit) = match what.reach {
-        Reach::Window(rows) => ("MATERIALIZED", format!(" ORDER BY {} LIMIT {rows}", raw_order.join(", "))),
-        Reach::Whole => ("NOT MATERIALIZED", String::new()),
-    };
-    let columns = row_columns(shape, &order);
-    let slice = format!(
-        "slice AS {hint} (SELECT {columns} FROM {target} t WHERE {conditions}{limit})",
-        target = shape.target,
-        conditions = conditions.sql()
-    );
-    let (ctes, extent) = match what.reach {
-        Reach::Window(_) => (
-            format!("{slice}, {}", reference::resolved(shape, what.rule, args, Some("slice"))),
-            format!(
-                "(SELECT (SELECT count(*) FROM slice) AS looked,
-                         (SELECT {} FROM slice s ORDER BY {} LIMIT 1) AS ends)",
-                position("s"),
-                backwards(&sorted("s")),
-            ),
-        ),
-        Reach::Whole => (
-            format!("{}, {slice}", reference::resolved(shape, what.rule, args, None)),
-            "(SELECT 0::bigint AS looked, NULL::text[] AS ends)".into(),
-        ),
-    };
+    let sorting = Sorting { order: order.len(), key: shape.key.len(), direction: what.query.direction };
+    let on_row = filter::on_row(shape, what.rule, &what.query.filter, args)?;
     let finding = classify("s.cur", args);
     let passing = filter::on_finding(&what.query.filter, &finding, args);
-    let ended = position("h");
+    let (ctes, extent) = match what.reach {
+        Reach::Window(size) => window(shape, what, &order, &sorting, on_row, size, args),
+        Reach::Whole => whole(shape, what, &order, on_row, args),
+    };
     Ok(format!(
         "WITH {ctes}
-         SELECT e.looked, e.ends, CASE WHEN h.k1 IS NOT NULL THEN {ended} END AS position, h.symbol, h.ts, h.dimensions, h.cur, h.val, h.finding
+         SELECT e.looked, e.ends, CASE WHEN h.k1 IS NOT NULL THEN {position} END AS position,
+                h.symbol, h.ts, h.dimensions, h.cur, h.val, h.finding
          FROM {extent} e LEFT JOIN (
            SELECT s.*, r.val, {finding} AS finding
            FROM slice s LEFT JOIN ref r ON {on} WHERE {passing}
            ORDER BY {sorted} LIMIT {limit}) h ON h.k1 IS NOT NULL
          ORDER BY {outer}",
+        position = sorting.position("h"),
         on = reference::join(shape, "s"),
         passing = passing.sql(),
-        sorted = sorted("s"),
+        sorted = sorting.columns("s", false),
         limit = what.limit,
-        outer = sorted("h"),
+        outer = sorting.columns("h", false),
     ))
+}
+
+/// The CTEs of a window, and how far it reached.
+fn window(
+    shape: &Shape,
+    what: &Look<'_>,
+    order: &[Column],
+    sorting: &Sorting,
+    mut conditions: Conditions,
+    size: i64,
+    args: &mut Args,
+) -> (String, String) {
+    place(shape, what, order, &mut conditions, args);
+    let way = sorting.way(false);
+    let by: Vec<String> = order.iter().chain(&shape.key).map(|c| format!("{}{way}", c.of("t"))).collect();
+    let among = Among { cte: "slice", rows: size };
+    let ctes = format!(
+        "slice AS MATERIALIZED (SELECT {columns} FROM {target} t WHERE {conditions} ORDER BY {by} LIMIT {size}),
+         {resolved}",
+        columns = row_columns(shape, order),
+        target = shape.target,
+        conditions = conditions.sql(),
+        by = by.join(", "),
+        resolved = reference::resolved(shape, what.rule, args, Some(among)),
+    );
+    let extent = format!(
+        "(SELECT (SELECT count(*) FROM slice) AS looked,
+                 (SELECT {} FROM slice s ORDER BY {} LIMIT 1) AS ends)",
+        sorting.position("s"),
+        sorting.columns("s", true),
+    );
+    (ctes, extent)
+}
+
+/// The CTEs of a look at everything. Where the match column's index can find them, only the rows of
+/// symbols that have a passing row at all are joined.
+fn whole(
+    shape: &Shape,
+    what: &Look<'_>,
+    order: &[Column],
+    mut conditions: Conditions,
+    args: &mut Args,
+) -> (String, String) {
+    let picked = summary::picked(shape, &what.query.filter, &conditions, args);
+    if let Some((_, condition)) = &picked {
+        conditions.add(condition.clone());
+    }
+    place(shape, what, order, &mut conditions, args);
+    let ctes = format!(
+        "{resolved}{picked}, slice AS NOT MATERIALIZED (SELECT {columns} FROM {target} t WHERE {conditions})",
+        resolved = reference::resolved(shape, what.rule, args, None),
+        picked = picked.map(|(ctes, _)| ctes).unwrap_or_default(),
+        columns = row_columns(shape, order),
+        target = shape.target,
+        conditions = conditions.sql(),
+    );
+    (ctes, "(SELECT 0::bigint AS looked, NULL::text[] AS ends)".into())
+}
+
+/// The columns `o1..` and `k1..` that rows are sorted by.
+struct Sorting {
+    order: usize,
+    key: usize,
+    direction: SortDirection,
+}
+
+impl Sorting {
+    fn names(&self, alias: &str) -> impl Iterator<Item = String> {
+        let order = (1..=self.order).map(|i| format!("{alias}.o{i}"));
+        let key = (1..=self.key).map(|i| format!("{alias}.k{i}"));
+        order.chain(key).collect::<Vec<_>>().into_iter()
+    }
+
+    fn way(&self, backwards: bool) -> &'static str {
+        if (self.direction == SortDirection::Desc) == backwards { "" } else { " DESC" }
+    }
+
+    /// What stands behind `ORDER BY`.
+    fn columns(&self, alias: &str, backwards: bool) -> String {
+        let way = self.way(backwards);
+        self.names(alias).map(|c| format!("{c}{way}")).collect::<Vec<_>>().join(", ")
+    }
+
+    /// The position of a row as an array of texts.
+    fn position(&self, alias: &str) -> String {
+        format!("ARRAY[{}]", self.names(alias).map(|c| format!("{c}::text")).collect::<Vec<_>>().join(", "))
+    }
 }
 
 /// Keys, order, match columns, and what a row shows.
@@ -161,22 +215,11 @@ fn row_columns(shape: &Shape, order: &[Column]) -> String {
     columns.join(", ")
 }
 
-fn conditions(
-    shape: &Shape,
-    what: &Look<'_>,
-    order: &[Column],
-    named: Option<&str>,
-    args: &mut Args,
-) -> Result<filter::Conditions, StoreError> {
-    let mut all = filter::on_row(shape, what.rule, &what.query.filter, args)?;
-    if what.reach == Reach::Whole
-        && let Some(named) = named
-    {
-        all.add(named.to_owned());
-    }
+/// Only rows of the stage, and only behind the position to go on from.
+fn place(shape: &Shape, what: &Look<'_>, order: &[Column], conditions: &mut Conditions, args: &mut Args) {
     let nullable: Vec<Column> = order_columns(shape, what.query.sort).into_iter().filter(|c| !c.not_null).collect();
     if !nullable.is_empty() {
-        all.add(match what.stage {
+        conditions.add(match what.stage {
             Stage::Known => numbered(&nullable, " AND ", |_, c| format!("{} IS NOT NULL", c.of("t"))),
             Stage::Null => numbered(&nullable, " OR ", |_, c| format!("{} IS NULL", c.of("t"))),
         });
@@ -189,16 +232,6 @@ fn conditions(
             SortDirection::Asc => ">",
             SortDirection::Desc => "<",
         };
-        all.add(format!("({}) {operator} ({})", names.join(", "), values.join(", ")));
+        conditions.add(format!("({}) {operator} ({})", names.join(", "), values.join(", ")));
     }
-    Ok(all)
-}
-
-/// The same order from its other end.
-fn backwards(sorted: &str) -> String {
-    sorted
-        .split(", ")
-        .map(|column| column.strip_suffix(" DESC").map_or_else(|| format!("{column} DESC"), str::to_owned))
-        .collect::<Vec<_>>()
-        .join(", ")
 }

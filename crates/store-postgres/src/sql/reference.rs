@@ -5,13 +5,22 @@ use amend_domain::Rule;
 use super::numbered;
 use crate::{shape::Shape, tx::Args};
 
-/// Above so many rows (by statistics), a chunk resolves only what its own slice asks for.
-const LARGE: f64 = 100_000.0;
+/// What will be asked of the reference, where that is known beforehand.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Among {
+    /// A CTE that stands before the reference and has the match values as `m1`.
+    pub cte: &'static str,
+    /// How many rows it may have.
+    pub rows: i64,
+}
+
+/// A reference of so many times the rows that ask it is read only where it is asked. Below it, one
+/// pass over all of it is cheaper than finding out which.
+const MUCH_LARGER: f64 = 4.0;
 
 /// `ref AS MATERIALIZED (...)` with `m1..mn`, `st` (`v` one usable value, `a` ambiguous, `u` unusable)
-/// and `val` (null unless `v`). `among` names a CTE with `m1` that holds all match values that will be
-/// asked for; a large reference with an index is then read only there.
-pub(crate) fn resolved(shape: &Shape, rule: &Rule, args: &mut Args, among: Option<&str>) -> String {
+/// and `val` (null unless `v`).
+pub(crate) fn resolved(shape: &Shape, rule: &Rule, args: &mut Args, among: Option<Among>) -> String {
     let space = args.white_space();
     let texts = numbered(&shape.reference_matches, ", ", |i, c| format!("{} AS m{i}", c.text_of("r")));
     let names = numbered(&shape.reference_matches, ", ", |i, _| format!("m{i}"));
@@ -24,10 +33,13 @@ pub(crate) fn resolved(shape: &Shape, rule: &Rule, args: &mut Args, among: Optio
         (format!(" WHEN lo <> ALL({list}) THEN 'u'"), format!(" AND lo = ANY({list})"))
     };
     let restricted = match (among, shape.reference_matches.as_slice()) {
-        (Some(cte), [one]) if one.compares_as_text() && shape.reference_estimate > LARGE => format!(
-            " AND {} = ANY(ARRAY(SELECT DISTINCT m1 COLLATE \"default\" FROM {cte} WHERE m1 IS NOT NULL))",
-            one.of("r")
-        ),
+        (Some(among), [one]) if one.compares_as_text() && is_much_larger(shape.reference_estimate, among.rows) => {
+            format!(
+                " AND {} = ANY(ARRAY(SELECT DISTINCT m1 COLLATE \"default\" FROM {} WHERE m1 IS NOT NULL))",
+                one.of("r"),
+                among.cte
+            )
+        }
         _ => String::new(),
     };
     format!(
@@ -41,6 +53,12 @@ pub(crate) fn resolved(shape: &Shape, rule: &Rule, args: &mut Args, among: Optio
                  GROUP BY {names}) grouped)",
         reference = shape.reference,
     )
+}
+
+/// Without statistics (a negative estimate) nothing is known to be large.
+#[expect(clippy::cast_precision_loss, reason = "an estimate")]
+fn is_much_larger(estimate: f64, asking: i64) -> bool {
+    estimate > asking as f64 * MUCH_LARGER
 }
 
 /// `r.m1 = s.m1 AND ...`: the join of [`resolved`] with anything that has `m1..mn`.

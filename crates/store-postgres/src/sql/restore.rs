@@ -2,7 +2,9 @@
 
 use amend_domain::{ConflictPolicy, Rule, Scope};
 
-use super::{apply, filter, finding::classify, keys_of_journal, numbered, reference, same_key, symbol, time};
+use super::{
+    apply, filter, finding::classify, keys_of_journal, numbered, reference, reference::Among, same_key, symbol, time,
+};
 use crate::{shape::Shape, tx::Args};
 
 /// A part of a journal entry: `len` keys after the first `skip`.
@@ -125,27 +127,10 @@ pub(crate) fn count(shape: &Shape, run: &str, scope: &Scope, args: &mut Args) ->
     )
 }
 
-/// Which rows a sample is of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum SampleOf {
-    Restorable,
-    ChangedSince,
-}
-
-/// A few rows of one kind, as `(key, symbol, ts, dimensions, cur, put, finding)`.
-pub(crate) fn sample(
-    shape: &Shape,
-    rule: &Rule,
-    run: &str,
-    scope: &Scope,
-    of: SampleOf,
-    each: u32,
-    args: &mut Args,
-) -> String {
-    let kind = match of {
-        SampleOf::Restorable => RESTORABLE,
-        SampleOf::ChangedSince => CHANGED,
-    };
+/// A few rows of each kind, as `(kind, key, symbol, ts, dimensions, cur, put, finding)`; of a deleted
+/// row only the key is known. Restorable rows are met at once, the others, which may be few or none,
+/// are looked for in one pass.
+pub(crate) fn samples(shape: &Shape, rule: &Rule, run: &str, scope: &Scope, each: u32, args: &mut Args) -> String {
     let k = numbered(&shape.key, ", ", |i, _| format!("k{i}"));
     let texts = numbered(&shape.matches, ", ", |i, c| format!("{} AS m{i}", c.text_of("t")));
     let dimensions: Vec<String> = shape.dimensions.iter().map(|c| c.text_of("t")).collect();
@@ -155,31 +140,29 @@ pub(crate) fn sample(
     };
     format!(
         "WITH {of_run}, {seen},
-         few AS MATERIALIZED (SELECT key, {k}, cur, was FROM seen WHERE {kind} LIMIT {each}),
+         few AS MATERIALIZED (
+           (SELECT 'restorable' AS kind, key, {k}, cur, was FROM seen WHERE {RESTORABLE} LIMIT {each})
+           UNION ALL
+           SELECT kind, key, {k}, cur, was
+           FROM (SELECT *, row_number() OVER (PARTITION BY kind) AS no
+                 FROM (SELECT CASE WHEN there THEN 'changed' ELSE 'deleted' END AS kind, key, {k}, cur, was
+                       FROM seen WHERE ({CHANGED}) OR ({deleted})) rare) numbered
+           WHERE no <= {each}),
          shown AS MATERIALIZED (
-           SELECT few.key, {symbol} AS symbol, {ts} AS ts, ARRAY[{dimensions}]::text[] AS dimensions, few.cur, few.was, {texts}
-           FROM few JOIN {target} t ON {same}),
+           SELECT few.kind, few.key, {symbol} AS symbol, {ts} AS ts, ARRAY[{dimensions}]::text[] AS dimensions, few.cur, few.was, {texts}
+           FROM few LEFT JOIN {target} t ON {same}),
          {resolved}
-         SELECT s.key, s.symbol, s.ts, s.dimensions, s.cur, s.was AS put, {finding} AS finding
+         SELECT s.kind, s.key, s.symbol, s.ts, s.dimensions, s.cur, s.was AS put, {finding} AS finding
          FROM shown s LEFT JOIN ref r ON {on}",
         of_run = of_run(run, args),
         seen = seen(shape, scope, "NOT MATERIALIZED", args),
-        resolved = reference::resolved(shape, rule, args, Some("shown")),
+        resolved = reference::resolved(shape, rule, args, Some(Among { cte: "shown", rows: i64::from(each) })),
+        deleted = deleted(scope),
         symbol = symbol(shape, "t"),
         dimensions = dimensions.join(", "),
         target = shape.target,
         same = same_key(shape, "t", "few"),
         finding = classify("s.cur", args),
         on = reference::join(shape, "s"),
-    )
-}
-
-/// A few keys whose rows are gone, as `(key)`.
-pub(crate) fn sample_deleted(shape: &Shape, run: &str, scope: &Scope, each: u32, args: &mut Args) -> String {
-    format!(
-        "WITH {}, {} SELECT key FROM seen WHERE {} LIMIT {each}",
-        of_run(run, args),
-        seen(shape, scope, "NOT MATERIALIZED", args),
-        deleted(scope)
     )
 }

@@ -2,7 +2,7 @@
 
 use amend_engine::store::ChunkRequest;
 
-use super::{apply, filter, finding, key_texts, numbered, reference};
+use super::{apply, filter, finding, key_texts, numbered, reference, reference::Among};
 use crate::{shape::Shape, tx::Args};
 
 /// Looks at `scan` rows after `cursor` (texts of the key) and answers with one row:
@@ -50,7 +50,7 @@ pub(crate) fn correct(
         value = shape.value.text_of("t"),
         target = shape.target,
         conditions = conditions.sql(),
-        resolved = reference::resolved(shape, request.rule, args, Some("slice")),
+        resolved = reference::resolved(shape, request.rule, args, Some(Among { cte: "slice", rows: scan })),
         on = reference::join(shape, "s"),
         correctable = finding::correctable(request.mode, "s.cur", args),
         rows = request.limits.rows,

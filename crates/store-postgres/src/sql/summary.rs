@@ -108,6 +108,38 @@ pub(crate) fn count(shape: &Shape, rule: &Rule, wanted: &RowFilter, args: &mut A
     ))
 }
 
+/// For rows that are rare: more CTEs behind `ref`, each with its comma, and the condition on `t` that
+/// leaves only rows of symbols that have a passing row, so that an index on the match column can find
+/// them. `None` where that column's index cannot answer for texts.
+pub(crate) fn picked(
+    shape: &Shape,
+    wanted: &RowFilter,
+    on_row: &filter::Conditions,
+    args: &mut Args,
+) -> Option<(String, String)> {
+    let [one] = shape.matches.as_slice() else { return None };
+    if !one.compares_as_text() {
+        return None;
+    }
+    let column = one.of("t");
+    if filter::reference_names_them(wanted) {
+        let named = "SELECT m1 COLLATE \"default\" FROM ref WHERE st <> 'v'";
+        return Some((String::new(), format!("{column} = ANY(ARRAY({named}))")));
+    }
+    let finding = classify("g.cur", args);
+    let passing = filter::on_finding(wanted, &finding, args);
+    let ctes = format!(
+        ", {grouped},
+         picked AS MATERIALIZED (SELECT DISTINCT g.m1 FROM g LEFT JOIN ref r ON {on} WHERE {passing})",
+        grouped = grouped(shape, on_row, 0),
+        on = reference::join(shape, "g"),
+        passing = passing.sql(),
+    );
+    let known = format!("{column} = ANY(ARRAY(SELECT m1 COLLATE \"default\" FROM picked WHERE m1 IS NOT NULL))");
+    let condition = if one.not_null { known } else { format!("{known} OR {column} IS NULL") };
+    Some((ctes, condition))
+}
+
 /// The symbols that need a person, those with most rows first, with their values (largest first, at
 /// most 5 a symbol) in rows of `(symbol, finding, total, first, last, cur, n, candidates)`.
 pub(crate) fn unresolved(shape: &Shape, rule: &Rule, limit: u32, args: &mut Args) -> String {

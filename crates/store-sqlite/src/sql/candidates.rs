@@ -76,9 +76,22 @@ impl Bound<'_> {
 
     /// What the journal keeps of a candidate's key: the key, or an array of its parts.
     pub(crate) fn journal_key(&self) -> String {
-        match self.key_width() {
-            1 => "k0".into(),
-            width => format!("json_array({})", numbered("k", width).join(", ")),
+        let parts: Vec<String> = self
+            .rule
+            .target
+            .key
+            .iter()
+            .zip(numbered("k", self.key_width()))
+            .map(|(column, k)| match self.target.column(column) {
+                // A text column makes text of every number.
+                Some(shape) if shape.has_text_affinity() => k,
+                // JSON functions write 15 digits of a real; `quote` as many as give it back.
+                _ => format!("CASE typeof({k}) WHEN 'real' THEN json(quote({k})) ELSE {k} END"),
+            })
+            .collect();
+        match parts.as_slice() {
+            [only] => only.clone(),
+            _ => format!("json_array({})", parts.join(", ")),
         }
     }
 

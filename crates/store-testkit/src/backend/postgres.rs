@@ -33,9 +33,8 @@ impl PostgresBackend {
         run(&mut maintenance, &format!("DROP ROLE IF EXISTS {name}_reader")).await?;
         // Sorted as people sort, where the server can: a store that compares by bytes in one place and
         // by language in another is found out.
-        let sorted = format!(
-            "CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8' LOCALE_PROVIDER icu ICU_LOCALE 'en-US'"
-        );
+        let sorted =
+            format!("CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8' LOCALE_PROVIDER icu ICU_LOCALE 'en-US'");
         if run(&mut maintenance, &sorted).await.is_err() {
             run(&mut maintenance, &format!("CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'")).await?;
         }

@@ -72,7 +72,8 @@ impl Backend for SqliteBackend {
     }
 
     async fn picture(&self, table: &str) -> anyhow::Result<Vec<String>> {
-        let name = table.trim_matches('"').replace("\"\"", "\"");
+        let bare = table.strip_prefix('"').and_then(|t| t.strip_suffix('"')).unwrap_or(table);
+        let name = bare.replace("\"\"", "\"");
         let columns =
             self.query_rows(&format!("SELECT name FROM pragma_table_info({})", super::literal(&*name))).await?;
         // `quote` tells null from an empty text, and a number from a text that looks like one.

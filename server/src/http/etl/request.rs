@@ -5,15 +5,20 @@ use std::{convert::Infallible, time::Duration};
 
 use amend_domain::{ErrorCode, Problem, RuleSlug};
 use axum::{
+    body::Body,
     extract::{FromRequest, FromRequestParts, Path, Request},
     http::{HeaderMap, request::Parts},
 };
+use futures::StreamExt;
 
 use super::{fields::Fields, reply::Refusal};
 use crate::http::{AppState, BODY_LIMIT};
 
 /// The longest that `Prefer: wait` is honoured.
 const LONGEST_WAIT: u64 = 2 * 60 * 60;
+
+/// The most that is read of a body that is too large.
+const DRAIN_LIMIT: usize = 16 * BODY_LIMIT;
 
 /// The rule in the path.
 pub struct RulePath(pub Result<RuleSlug, Refusal>);
@@ -36,19 +41,30 @@ impl FromRequest<AppState> for JsonBody {
     type Rejection = Infallible;
 
     async fn from_request(request: Request, _: &AppState) -> Result<Self, Infallible> {
-        let too_large =
-            || Refusal::new(413, "PAYLOAD_TOO_LARGE", format!("The body is larger than {BODY_LIMIT} bytes."));
-        let said = request.headers().get("content-length").and_then(|v| v.to_str().ok()?.parse::<usize>().ok());
-        if said.is_some_and(|bytes| bytes > BODY_LIMIT) {
-            return Ok(Self(Err(too_large())));
-        }
-        Ok(Self(match axum::body::to_bytes(request.into_body(), BODY_LIMIT).await {
-            Ok(bytes) => Fields::of_body(&bytes),
-            // The limit is the only error that a body of ours has besides a connection that broke,
-            // and then nobody reads the answer.
-            Err(_) => Err(too_large()),
+        Ok(Self(match whole(request.into_body()).await {
+            Some(bytes) => Fields::of_body(&bytes),
+            None => Err(Refusal::new(413, "PAYLOAD_TOO_LARGE", format!("The body is larger than {BODY_LIMIT} bytes."))),
         }))
     }
+}
+
+/// The body, when it is within the limit. What is above is read and dropped, up to a second limit: a
+/// client that still sends when the connection is closed never sees why.
+async fn whole(body: Body) -> Option<Vec<u8>> {
+    let mut stream = body.into_data_stream();
+    let mut bytes = Vec::new();
+    let mut length = 0;
+    while let Some(part) = stream.next().await {
+        // A body that breaks off must not pass for a short one. Nobody is left to read the answer.
+        let part = part.ok()?;
+        length += part.len();
+        if length <= BODY_LIMIT {
+            bytes.extend_from_slice(&part);
+        } else if length > DRAIN_LIMIT {
+            break;
+        }
+    }
+    (length <= BODY_LIMIT).then_some(bytes)
 }
 
 /// `Prefer: wait=N`, in seconds (RFC 7240). What cannot be read is ignored, as the RFC says.
@@ -70,7 +86,8 @@ mod tests {
 
     #[test]
     fn the_preference_is_read_among_others() {
-        let of = |text: &str| preferred_wait(&HeaderMap::from_iter([("prefer".parse().unwrap(), text.parse().unwrap())]));
+        let of =
+            |text: &str| preferred_wait(&HeaderMap::from_iter([("prefer".parse().unwrap(), text.parse().unwrap())]));
         assert_eq!(of("wait=10"), Some(Duration::from_secs(10)));
         assert_eq!(of("respond-async, Wait = 5"), Some(Duration::from_secs(5)));
         assert_eq!(of("wait=soon"), None);

@@ -27,7 +27,11 @@ fn clock(text: &str) -> Option<i64> {
     if minutes > 59 || whole > 59 {
         return None;
     }
-    digits(hours)?.checked_mul(3_600)?.checked_add(minutes * 60 + whole)?.checked_mul(1_000)?.checked_add(thousandths(fraction)?)
+    digits(hours)?
+        .checked_mul(3_600)?
+        .checked_add(minutes * 60 + whole)?
+        .checked_mul(1_000)?
+        .checked_add(thousandths(fraction)?)
 }
 
 /// At most nine digits, which is enough for any duration and cannot overflow.

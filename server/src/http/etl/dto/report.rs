@@ -70,17 +70,11 @@ impl Report {
     /// `plan` is the one that would correct all that can be corrected.
     pub fn of(analysis: &Analysis, plan: &Plan, rule: &Rule) -> Self {
         let counts = analysis.counts();
-        let mut issues = BTreeMap::from([
-            ("missing_null", counts.missing_null),
-            ("missing_blank", counts.missing_blank),
-        ]);
-        for finding in [
-            Finding::Mismatched,
-            Finding::Variant,
-            Finding::Orphan,
-            Finding::Ambiguous,
-            Finding::Unresolvable,
-        ] {
+        let mut issues =
+            BTreeMap::from([("missing_null", counts.missing_null), ("missing_blank", counts.missing_blank)]);
+        for finding in
+            [Finding::Mismatched, Finding::Variant, Finding::Orphan, Finding::Ambiguous, Finding::Unresolvable]
+        {
             issues.insert(finding.as_str(), counts.get(finding));
         }
         issues.retain(|_, rows| *rows > 0);

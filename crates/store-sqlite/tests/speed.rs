@@ -1,0 +1,191 @@
+//! How long a million rows take; `cargo test --release -p amend-store-sqlite --test speed -- --ignored --nocapture`.
+
+mod common;
+
+use std::time::Instant;
+
+use amend_domain::{ConflictPolicy, Finding, RowFilter, RowQuery, RowSort, Rule, Scope};
+use amend_engine::store::{
+    Bulk as _, BulkRows, Corrections as _, Findings as _, MarketDataRow, RestoreRequest, SymbolRow, Write,
+};
+use common::{Place, at, begin, correct, end, limits};
+
+const ROWS: u64 = 1_000_000;
+const SYMBOLS: u64 = 12_000;
+const CLASSES: [&str; 8] = ["STOCK", "ETF", "CRYPTO", "FOREX", "FUND", "INDEX", "FUTURE", "BOND"];
+
+/// A number that looks random and is the same each time (splitmix64).
+fn mixed(n: u64) -> u64 {
+    let mut z = n.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}
+
+fn uuid(n: u64) -> String {
+    let (a, b) = (mixed(n), mixed(n ^ 0xffff_0000_0000));
+    format!("{:08x}-{:04x}-4{:03x}-8{:03x}-{:012x}", a >> 32, (a >> 16) & 0xffff, a & 0xfff, b >> 52, b & 0xffff_ffff_ffff)
+}
+
+fn class(symbol: u64) -> &'static str {
+    CLASSES[usize::try_from(symbol % 8).unwrap_or(0)]
+}
+
+fn row(n: u64) -> MarketDataRow {
+    let symbol = n % SYMBOLS;
+    let frame = n / SYMBOLS;
+    let luck = mixed(n) % 100;
+    let price = |k: u64| format!("{}.{:08}", mixed(n + k) % 1_000, mixed(n * 7 + k) % 100_000_000);
+    MarketDataRow {
+        id: uuid(n),
+        symbol: if luck == 99 { format!("GONE{}", n % 100) } else { format!("S{symbol:05}") },
+        timeframe: ["1m", "5m", "1h", "1d"][usize::try_from(frame % 4).unwrap_or(0)].into(),
+        timestamp: at(i64::try_from(n).unwrap_or(0) * 60),
+        open: price(1),
+        high: price(2),
+        low: price(3),
+        close: price(4),
+        volume: price(5),
+        asset_class: match luck {
+            0..20 => None,
+            20..25 => Some(String::new()),
+            25..35 => Some(class(symbol + 1).into()),
+            35..40 => Some(class(symbol).to_lowercase()),
+            _ => Some(class(symbol).into()),
+        },
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "a measurement"]
+async fn a_million_rows() {
+    let place = Place::new();
+    let store = place.store().await;
+    let rule = Rule::asset_class();
+    let all = Scope::default();
+
+    let begun = Instant::now();
+    let mut bulk = store.begin_bulk().await.expect("begins");
+    let symbols = (0..SYMBOLS)
+        .map(|n| SymbolRow {
+            id: uuid(n + (1 << 40)),
+            ticker: format!("S{n:05}"),
+            asset_class: Some(class(n).into()),
+            ..SymbolRow::default()
+        })
+        .collect();
+    bulk.write(BulkRows::Symbols(symbols)).await.expect("symbols");
+    let mut made = std::time::Duration::ZERO;
+    for part in 0..ROWS / 10_000 {
+        let start = Instant::now();
+        let rows = (part * 10_000..(part + 1) * 10_000).map(row).collect();
+        made += start.elapsed();
+        bulk.write(BulkRows::MarketData(rows)).await.expect("rows");
+    }
+    let wrote = begun.elapsed();
+    bulk.commit().await.expect("commits");
+    println!("load {:.2?} (making the rows {made:.2?}, commit and statistics {:.2?})", begun.elapsed(), begun.elapsed() - wrote);
+
+    for _ in 0..2 {
+        let begun = Instant::now();
+        let summary = store.summarise(&rule, &all).await.expect("a summary");
+        println!("summarise {:.2?}, {} groups", begun.elapsed(), summary.groups.len());
+    }
+    pages(&store, &rule, "before").await;
+
+    for chunk in [20_000, 10_000] {
+        let lease = begin(&store, &rule, &format!("r-{chunk}")).await;
+        let begun = Instant::now();
+        let (mut cursor, mut changed, mut chunks) = (None, 0, 0);
+        loop {
+            let outcome = correct(&store, &lease, &rule, cursor.as_deref(), limits(chunk, chunk * 5 / 2)).await;
+            let outcome = outcome.expect("a step");
+            changed += outcome.changed;
+            chunks += 1;
+            cursor = outcome.cursor;
+            if outcome.done {
+                break;
+            }
+        }
+        println!("correct {changed} rows in {chunks} chunks of {chunk}: {:.2?}", begun.elapsed());
+        let begun = Instant::now();
+        let again = correct(&store, &lease, &rule, None, limits(2_000_000, 2_000_000)).await.expect("a sweep");
+        println!("finding that {} are left {:.2?}", again.changed, begun.elapsed());
+        end(&store, &lease).await;
+        pages(&store, &rule, "after").await;
+
+        let begun = Instant::now();
+        let counts = store.rollback_counts(&rule, &lease.run_id, &all).await.expect("counts");
+        println!("rollback counts {:.2?}: {counts:?}", begun.elapsed());
+        let begun = Instant::now();
+        store.rollback_samples(&rule, &lease.run_id, &all, 20).await.expect("samples");
+        println!("rollback samples {:.2?}", begun.elapsed());
+
+        let undo = begin(&store, &rule, &format!("b-{chunk}")).await;
+        let begun = Instant::now();
+        let (mut cursor, mut changed, mut chunks) = (None, 0, 0);
+        loop {
+            let request = RestoreRequest {
+                lease: &undo,
+                rule: &rule,
+                source: &lease.run_id,
+                on_conflict: ConflictPolicy::Skip,
+                scope: &all,
+                cursor: cursor.as_deref(),
+                limits: limits(chunk, chunk),
+                write: Write::Commit,
+                now: at(2),
+            };
+            let outcome = store.restore_chunk(&request).await.expect("a step back");
+            changed += outcome.changed;
+            chunks += 1;
+            cursor = outcome.cursor;
+            if outcome.done {
+                break;
+            }
+        }
+        println!("restore {changed} rows in {chunks} chunks: {:.2?}", begun.elapsed());
+        end(&store, &undo).await;
+    }
+}
+
+async fn pages(store: &amend_store_sqlite::SqliteStore, rule: &Rule, when: &str) {
+    let with = |change: fn(&mut RowFilter)| {
+        let mut filter = RowFilter::default();
+        change(&mut filter);
+        filter
+    };
+    let filters = [
+        ("all", with(|_| ())),
+        ("missing", with(|f| f.findings = vec![Finding::Missing])),
+        ("mismatched", with(|f| f.findings = vec![Finding::Mismatched])),
+        ("orphan", with(|f| f.findings = vec![Finding::Orphan])),
+        ("ambiguous", with(|f| f.findings = vec![Finding::Ambiguous])),
+        ("one symbol", with(|f| f.symbols = vec!["S00042".into()])),
+        ("null", with(|f| f.current = vec![None])),
+        ("ETF by 1h", with(|f| {
+            f.proposed = vec!["ETF".into()];
+            f.dimensions = vec![("timeframe".into(), "1h".into())];
+        })),
+    ];
+    for (name, filter) in filters {
+        let mut line = format!("page {when}, {name}:");
+        for sort in [RowSort::Key, RowSort::Symbol, RowSort::Timestamp] {
+            let query = RowQuery { filter: filter.clone(), sort, limit: 100, ..RowQuery::default() };
+            let begun = Instant::now();
+            let page = store.rows_page(rule, &query).await.expect("a page");
+            let first = begun.elapsed();
+            let begun = Instant::now();
+            if page.next.is_some() {
+                store.rows_page(rule, &RowQuery { after: page.next, ..query }).await.expect("a page");
+            }
+            line += &format!(" {} {first:.1?}, next {:.1?};", sort.as_str(), begun.elapsed());
+        }
+        let begun = Instant::now();
+        let count = store.count_rows(rule, &filter).await.expect("a count");
+        println!("{line} count {count} {:.1?}", begun.elapsed());
+    }
+    let begun = Instant::now();
+    let unresolved = store.unresolved(rule, 100).await.expect("unresolved");
+    println!("unresolved {} {:.1?}", unresolved.len(), begun.elapsed());
+}
