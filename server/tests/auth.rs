@@ -20,6 +20,7 @@ on_both!(
     a_bearer_token_ends_when_it_is_taken_back,
     the_first_account_is_made_once,
     answers_carry_their_security_headers,
+    assets_are_compressed_and_cached_by_version,
 );
 
 async fn every_route_refuses_a_stranger(site: &Site) {
@@ -51,7 +52,7 @@ async fn every_route_refuses_a_stranger(site: &Site) {
         let reply = site.send(site.request(method, path)).await;
         assert_eq!((reply.status, &reply.json()["code"]), (401, &json!("NOT_SIGNED_IN")), "{path}");
     }
-    for path in ["/export/rows.csv", "/live", "/api/unknown"] {
+    for path in ["/export/rows.csv", "/live", "/api/unknown", "/fn/unknown"] {
         let reply = site.send(site.request(Method::GET, path)).await;
         assert_eq!((reply.status, &reply.json()["code"]), (401, &json!("NOT_SIGNED_IN")), "{path}");
     }
@@ -89,6 +90,8 @@ async fn signing_in_opens_a_session_and_signing_out_ends_it(site: &Site) {
     assert_eq!(stored.unwrap().user, "ada");
     let page = site.send(site.request(Method::GET, "/").header(header::COOKIE, cookie)).await;
     assert_eq!(page.status, 200, "{}", page.text);
+    let nowhere = site.send(site.request(Method::GET, "/no/such/page").header(header::COOKIE, cookie)).await;
+    assert_eq!(nowhere.status, 404, "{}", nowhere.text);
     let status = site.request(Method::GET, &format!("{ETL}/status")).header(header::COOKIE, cookie);
     site.send(status).await.data(200);
     // Signing in again gives another session and ends this one.
@@ -201,4 +204,28 @@ async fn answers_carry_their_security_headers(site: &Site) {
         assert!(!reply.header("x-request-id").is_empty());
     }
     assert_eq!(refused.header("content-security-policy"), "default-src 'none'; frame-ancestors 'none'");
+}
+
+/// As far as this build has assets: `cargo xtask build` makes them.
+async fn assets_are_compressed_and_cached_by_version(site: &Site) {
+    let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/site/manifest.json");
+    let Ok(manifest) = std::fs::read_to_string(manifest) else { return };
+    let manifest: serde_json::Value = serde_json::from_str(&manifest).unwrap();
+    let version = manifest["hash"].as_str().unwrap();
+    let get = |path: String| site.request(Method::GET, &path);
+    let plain = site.send(get("/pkg/amend.js".into())).await;
+    assert_eq!((plain.status, plain.header("content-encoding")), (200, ""));
+    assert_eq!(plain.header("content-type"), "text/javascript; charset=utf-8");
+    assert_eq!(plain.header("cache-control"), "public, no-cache");
+    let small = site.send(get("/pkg/amend.js".into()).header(header::ACCEPT_ENCODING, "gzip, br")).await;
+    assert_eq!((small.status, small.header("content-encoding")), (200, "br"));
+    assert_ne!(small.header("etag"), plain.header("etag"));
+    let same = get("/pkg/amend.js".into()).header(header::IF_NONE_MATCH, plain.header("etag"));
+    let same = site.send(same).await;
+    assert_eq!((same.status, same.text.as_str()), (304, ""));
+    let versioned = site.send(get(format!("/pkg/amend_bg.wasm?v={version}"))).await;
+    assert_eq!(versioned.header("cache-control"), "public, max-age=31536000, immutable");
+    assert_eq!(versioned.header("content-type"), "application/wasm");
+    let stale = site.send(get("/pkg/amend_bg.wasm?v=old".into())).await;
+    assert_eq!(stale.header("cache-control"), "public, no-cache");
 }

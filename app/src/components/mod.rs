@@ -26,4 +26,4 @@ pub use moment::Moment;
 pub use page_head::PageHead;
 pub use state::{StateTag, Tag, Tone, state_tone};
 pub use toast::{ToastStack, Toasts, use_toasts};
-pub use trend::{Point, TrendLine};
+pub use trend::{Axis, Point, TrendLine};

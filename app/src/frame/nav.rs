@@ -16,7 +16,7 @@ pub fn SideNav(help: RwSignal<bool>) -> impl IntoView {
     let here = Memo::new(move |_| location.pathname.with(|path| place_of(path).map(|p| p.path)));
     // A menu that was opened over the page closes when it has led somewhere.
     Effect::new(move |_| {
-        location.pathname.track();
+        location.pathname.with(|_| ());
         if let Some(menu) = menu.get_untracked() {
             // Fails where it is not open as a popover, which is what we want.
             drop(menu.hide_popover());

@@ -196,20 +196,17 @@ fn Narrowing(look: Memo<Look>, analysis: Shown) -> impl IntoView {
         })
         .collect_view();
     // Counted by the database, since the analysis is not split by every part at once.
-    let counted = Resource::new(
-        move || {
-            (
-                look.with(|l| l.narrows().then(|| l.preview().filter)),
-                analysis.with(|a| a.as_ref().map(|a| a.rule.clone())),
-            )
-        },
-        |(filter, rule)| async move {
+    // It may take a pass over the table, so it begins in the browser, and no paint waits for it.
+    let counted = LocalResource::new(move || {
+        let filter = look.with(|l| l.narrows().then(|| l.preview().filter));
+        let rule = analysis.with(|a| a.as_ref().map(|a| a.rule.clone()));
+        async move {
             match (filter, rule) {
                 (Some(filter), Some(rule)) => count_rows(rule, filter).await.map(Some),
                 _ => Ok(None),
             }
-        },
-    );
+        }
+    });
     let chips = move || {
         let look = look.get();
         look.narrows().then(|| {

@@ -6,9 +6,11 @@ use leptos::prelude::*;
 use super::verdict::week;
 use crate::{
     api::overview::TREND_DAYS,
-    components::{Card, Point, TrendLine},
+    components::{Axis, Card, Point, TrendLine},
     format,
 };
+
+const PERCENT: Axis = Axis { words: |v| format!("{v:.1}"), floor: None, most: 100.0, least_span: 1.0 };
 
 pub(super) fn card(analysis: Signal<Option<Analysis>>, trend: Signal<Vec<Snapshot>>) -> AnyView {
     let score = move || analysis.with(|a| a.as_ref().map_or(0.0, |a| a.score));
@@ -45,9 +47,8 @@ pub(super) fn card(analysis: Signal<Option<Analysis>>, trend: Signal<Vec<Snapsho
             <TrendLine
                 points
                 label="Quality score over time, in percent"
-                axis=|v| format!("{v:.1}")
+                axis=PERCENT
                 empty="No analysis in this time"
-                height=118.0
             />
         </Card>
     }

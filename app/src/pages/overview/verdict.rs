@@ -63,7 +63,9 @@ pub(super) fn lead(analysis: Signal<Option<Analysis>>, trend: Signal<Vec<Snapsho
                 {drift}
                 "Analysed "
                 <Moment at=analysis.generated_at />
-                {format!(" UTC, in {}.", format::duration(analysis.duration_ms))}
+                " UTC"
+                {(analysis.duration_ms > 0).then(|| format!(", in {}", format::duration(analysis.duration_ms)))}
+                "."
             </p>
         })
     }

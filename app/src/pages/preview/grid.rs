@@ -38,7 +38,7 @@ pub fn RowGrid(
     view: View,
     first: FirstRows,
     /// Rows in all, once counted.
-    count: RwSignal<Option<i64>>,
+    count: Signal<Option<i64>>,
     hidden: RwSignal<Vec<Column>>,
     /// The head that was pressed last: it gets the focus back when the grid is made anew.
     refocus: RwSignal<Option<RowSort>>,
@@ -75,7 +75,6 @@ pub fn RowGrid(
     keep_in_step(grid, total, window, tall, layer, range);
 
     view! {
-        {move || reading_on(grid, total)}
         {move || {
             grid.failed
                 .get()
@@ -90,6 +89,7 @@ pub fn RowGrid(
                     }
                 })
         }}
+        <div class="grid-frame">
         <div
             class=move || {
                 let hide = hidden.with(|h| h.iter().map(|c| format!(" hide-{}", c.class())).collect::<String>());
@@ -123,6 +123,8 @@ pub fn RowGrid(
                     </For>
                 </div>
             </div>
+        </div>
+        {move || reading_on(grid, total)}
         </div>
     }
     .into_any()

@@ -48,18 +48,18 @@ pub fn PreviewPage() -> impl IntoView {
         move || (source(), view.get()),
         |((_, rule), view)| async move { (begin_rows(rule.clone(), view.query(None, PAGE)).await, rule, view) },
     );
-    // These two make a pass over the table; the page does not wait for them.
-    let count = Resource::new(
-        move || (source(), filter.get()),
-        |((_, rule), filter)| async move { (count_rows(rule, filter.clone()).await, filter) },
-    );
-    let plan = Resource::new(
-        move || (source(), options.get(), view.get()),
-        |((_, rule), options, view)| async move { (make_plan(rule, options).await, view) },
-    );
-    // Known in the browser alone: on the server the page's head does not wait for the plan.
-    let to_change = RwSignal::new(None);
-    Effect::new(move || to_change.set(plan.get().and_then(|(plan, _)| plan.ok()).map(|plan| plan.to_change)));
+    // These two make a pass over the table. They begin in the browser, because neither the first
+    // paint nor the page's becoming alive should wait for them.
+    let count = LocalResource::new(move || {
+        let ((_, rule), filter) = (source(), filter.get());
+        async move { (count_rows(rule, filter.clone()).await, filter) }
+    });
+    let plan = LocalResource::new(move || {
+        let ((_, rule), options, view) = (source(), options.get(), view.get());
+        async move { (make_plan(rule, options).await, view) }
+    });
+    let to_change = Signal::derive(move || plan.get().and_then(|(plan, _)| plan.ok()).map(|plan| plan.to_change));
+    let (planning, set_planning) = signal(false);
     let choices = Resource::new_blocking(move || rule.get(), row_facets);
 
     view! {
@@ -84,14 +84,16 @@ pub fn PreviewPage() -> impl IntoView {
         <div class="preview-split">
             <Rows first count view />
             <Card title="Plan" note=MaybeProp::derive(move || Some(view.with(|v| mode_name(v.mode)).into()))>
-                <Transition fallback=|| view! { <Skeleton lines=6 /> }>
-                    {move || Suspend::new(async move {
-                        match plan.await {
-                            (Ok(plan), view) => view! { <PlanCard plan view /> }.into_any(),
-                            (Err(error), _) => view! { <ErrorBox error /> }.into_any(),
-                        }
-                    })}
-                </Transition>
+                <div class="plan" class:waiting=planning aria-busy=move || planning.get().to_string()>
+                    <Transition fallback=|| view! { <Skeleton lines=6 /> } set_pending=set_planning>
+                        {move || Suspend::new(async move {
+                            match plan.await {
+                                (Ok(plan), view) => view! { <PlanCard plan view /> }.into_any(),
+                                (Err(error), _) => view! { <ErrorBox error /> }.into_any(),
+                            }
+                        })}
+                    </Transition>
+                </div>
             </Card>
         </div>
     }
@@ -119,9 +121,11 @@ type Counted = (Result<i64, AppError>, RowFilter);
 
 /// The rows counted, in words.
 #[component]
-fn Verdict(view: Memo<View>, count: Resource<Counted>) -> impl IntoView {
+fn Verdict(view: Memo<View>, count: LocalResource<Counted>) -> impl IntoView {
+    let (counting, set_counting) = signal(false);
     view! {
-        <Transition fallback=|| view! { <span class="dim">"Counting the rows\u{2026}"</span> }>
+        <span class:waiting=counting>
+        <Transition fallback=|| view! { <span class="counting">"Counting the rows\u{2026}"</span> } set_pending=set_counting>
             {move || Suspend::new(async move {
                 let (counted, _) = count.await;
                 let Ok(rows) = counted else { return view! { "The rows could not be counted." }.into_any() };
@@ -136,6 +140,7 @@ fn Verdict(view: Memo<View>, count: Resource<Counted>) -> impl IntoView {
                 view! { {number} {words} }.into_any()
             })}
         </Transition>
+        </span>
     }
 }
 
@@ -161,19 +166,17 @@ fn ExportLink(rule: Signal<RuleSlug>, view: Memo<View>) -> impl IntoView {
 #[component]
 fn Rows(
     first: Resource<(Result<FirstRows, AppError>, RuleSlug, View)>,
-    count: Resource<Counted>,
+    count: LocalResource<Counted>,
     view: Memo<View>,
 ) -> impl IntoView {
     let hidden = RwSignal::new(vec![Column::Key]);
     let refocus = RwSignal::new(None);
     let range = RwSignal::new(String::new());
     let (waiting, set_waiting) = signal(false);
-    // Known in the browser alone, so that on the server the rows do not wait for their count. The
-    // count of another filter is none.
-    let total = RwSignal::new(None);
-    Effect::new(move || {
+    // The count of another filter is none.
+    let total = Signal::derive(move || {
         let wanted = view.with(View::full_filter);
-        total.set(count.get().and_then(|(rows, filter)| rows.ok().filter(|_| filter == wanted)));
+        count.get().and_then(|(rows, filter)| rows.ok().filter(|_| filter == wanted))
     });
     let note = MaybeProp::derive(move || range.with(|r| (!r.is_empty()).then(|| format!("rows {r}"))));
     view! {

@@ -67,7 +67,14 @@ pub fn PlanCard(plan: Plan, view: View) -> impl IntoView {
         {narrower}
         <ul class="lines">{lines}</ul>
         {(!plan.by_proposed.is_empty())
-            .then(|| view! { <div><h3>"Would be written"</h3><ul class="lines two">{classes}</ul></div> })}
+            .then(|| {
+                view! {
+                    <details>
+                        <summary>"By the value written"</summary>
+                        <ul class="lines two">{classes}</ul>
+                    </details>
+                }
+            })}
         {(!plan.risks.is_empty()).then(|| view! { <ul class="plan-risks">{risks}</ul> })}
         <p class="dim">
             "Plan "<code class="mono" data-testid="plan-hash">{plan.hash.to_string()}</code>
@@ -94,7 +101,7 @@ fn risk(risk: &Risk) -> impl IntoView + use<> {
 
 /// The way on: the run panel with this mode and these symbols.
 #[component]
-pub fn GoRun(view: Memo<View>, to_change: RwSignal<Option<i64>>) -> impl IntoView {
+pub fn GoRun(view: Memo<View>, to_change: Signal<Option<i64>>) -> impl IntoView {
     let link = use_link();
     let session = use_session();
     let href = Signal::derive(move || {

@@ -9,6 +9,9 @@ use crate::{
     pages::preview::{seconds, value},
 };
 
+/// Rows shown of those that are simply put back; the trouble below deserves the room.
+const PUT_BACK: usize = 8;
+
 #[component]
 pub fn Counts(counts: RollbackCounts) -> impl IntoView {
     let lines = [
@@ -41,6 +44,7 @@ pub fn Counts(counts: RollbackCounts) -> impl IntoView {
 pub fn Samples(counts: RollbackCounts, samples: RollbackSamples) -> impl IntoView {
     let RollbackSamples { restorable, changed_since, deleted } = samples;
     let note = |shown: usize, of: i64| format!("{shown} of {}", format::count(of));
+    let restorable: Vec<_> = restorable.into_iter().take(PUT_BACK).collect();
     let put_back = (!restorable.is_empty()).then(|| {
         view! {
             <Card class="flush" title="Put back" note=note(restorable.len(), counts.restorable)>

@@ -4,17 +4,18 @@ use amend_domain::ChunkRecord;
 use leptos::prelude::*;
 
 use crate::{
-    components::{Card, Point, TrendLine},
+    components::{Axis, Card, Point, TrendLine},
     format::{self, count, counted},
 };
 
 const EMPTY: &str = "No transaction yet";
+const ROWS: Axis = Axis { words: short, floor: Some(0.0), most: f64::INFINITY, least_span: 1.0 };
 
 pub(super) fn rate(chunks: Memo<Vec<ChunkRecord>>) -> AnyView {
     let points = points(chunks, per_second, |c| format!("{} rows a second", format::rate(per_second(c))));
     view! {
         <Card title="Rows looked at a second" note=note(chunks)>
-            <TrendLine points label="Rows looked at a second, by transaction" floor=0.0 axis=short empty=EMPTY height=104.0 />
+            <TrendLine points label="Rows looked at a second, by transaction" axis=ROWS empty=EMPTY />
         </Card>
     }
     .into_any()
@@ -29,7 +30,7 @@ pub(super) fn size(chunks: Memo<Vec<ChunkRecord>>) -> AnyView {
     );
     view! {
         <Card title="Rows changed a transaction" note=note(chunks) class="second-series">
-            <TrendLine points label="Rows changed, by transaction" floor=0.0 axis=short empty=EMPTY height=170.0 />
+            <TrendLine points label="Rows changed, by transaction" axis=ROWS empty=EMPTY />
         </Card>
     }
     .into_any()

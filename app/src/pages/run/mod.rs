@@ -61,12 +61,13 @@ fn reload_as_it_moves(id: RunId, reload: RwSignal<u32>) {
         (run, matches!(live.connection.get(), Connection::Live | Connection::Polling))
     });
     Effect::new(move |before: Option<()>| {
-        mark.track();
+        // Read, not only tracked: a memo that nobody reads is not computed and tells nothing.
+        let (heard, _) = mark.get();
         if before.is_none() {
             return;
         }
         let now = js_sys::Date::now();
-        let over = mark.with_untracked(|(run, _)| run.as_ref().is_some_and(|r| r.2.is_over()));
+        let over = heard.is_some_and(|(_, _, state, _)| state.is_over());
         if over || now - last.get_value() > RELOAD_EVERY_MS {
             last.set_value(now);
             reload.update(|n| *n += 1);
@@ -86,13 +87,14 @@ fn body(detail: Signal<RunDetail>) -> AnyView {
         {progress::steps(run)}
         {verdict::trouble(run)}
         {progress::card(run)}
-        <div class="cols c21">
-            {charts::rate(chunks)}
-            {charts::size(chunks)}
-        </div>
-        <div class="cols c21">
-            {history::chunks(chunks)}
-            <div class="column">{verdict::validation(run)} {history::log(events)}</div>
+        // On a narrow screen the proof comes before the charts.
+        <div class="cols c21 run-body">
+            <div class="column run-side">{verdict::validation(run)} {history::log(events)}</div>
+            <div class="column run-main">
+                {charts::rate(chunks)}
+                {charts::size(chunks)}
+                {history::chunks(chunks)}
+            </div>
         </div>
     }
     .into_any()

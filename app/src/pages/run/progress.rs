@@ -56,7 +56,7 @@ pub(super) fn card(run: Memo<RunView>) -> AnyView {
         }
         .into_any()
     } else {
-        view! { <Fact value=text(|r| count(r.remaining)) label="correctable rows left" test_id="run-remaining" /> }
+        view! { <Fact value=text(|r| count(r.remaining)) label=text(|r| if r.state.is_over() { "correctable rows left".into() } else { "correctable at the last look".into() }) test_id="run-remaining" /> }
             .into_any()
     };
     let time = move || {

@@ -81,7 +81,7 @@ fn row(first: RunView, runs: Signal<Vec<RunView>>, compact: bool) -> AnyView {
                 <a class="link" href=href>{name}</a>
             </td>
             <td><StateTag run=run /></td>
-            <td>{move || run.with(words::what)}</td>
+            <td>{move || run.with(if compact { words::what_short } else { words::what })}</td>
             <td class="r num">{move || format::count(run.with(|r| r.changed))}</td>
             {rest}
             <td><Moment at=begun /></td>

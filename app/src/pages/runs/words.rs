@@ -33,6 +33,17 @@ pub fn what(run: &RunView) -> String {
     text
 }
 
+/// The same where there is little room: `fill`, `overwrite`, `roll back`.
+#[must_use]
+pub fn what_short(run: &RunView) -> String {
+    let word = match (run.kind, &run.options) {
+        (RunKind::Rollback, _) => "roll back",
+        (RunKind::Correction, Some(options)) => options.mode.as_str(),
+        (RunKind::Correction, None) => "correct",
+    };
+    if is_dry(run) { format!("{word}, dry run") } else { word.into() }
+}
+
 /// Whether it writes nothing.
 #[must_use]
 pub fn is_dry(run: &RunView) -> bool {

@@ -51,10 +51,11 @@ impl Bound<'_> {
         (into.join(", "), from.join(", "))
     }
 
-    /// Joins a candidate `c` with its row `t`.
+    /// Joins a candidate `c` with its row `t`. The unary plus keeps the planner from walking `t` whole
+    /// and looking each row up in `c`, which it takes for a large table.
     pub(crate) fn same_row(&self) -> String {
         match self.walk() {
-            Walk::RowNumber(rowid) => format!("t.{rowid} = c.k"),
+            Walk::RowNumber(rowid) => format!("t.{rowid} = +c.k"),
             Walk::Key => {
                 let equal: Vec<String> = self
                     .rule
@@ -62,7 +63,7 @@ impl Bound<'_> {
                     .key
                     .iter()
                     .enumerate()
-                    .map(|(i, column)| format!("t.{} = c.k{i}", column.quoted()))
+                    .map(|(i, column)| format!("t.{} = +c.k{i}", column.quoted()))
                     .collect();
                 equal.join(" AND ")
             }

@@ -113,9 +113,14 @@ impl Order {
         };
         let fits = |(t, v): (&Term, &SqlValue)| *v != SqlValue::Null && (nulls_are_over || !t.nullable);
         if self.terms.iter().zip(&values).all(fits) {
-            // A comparison of rows is what an index range can serve.
             let places: Vec<String> = values.into_iter().map(|v| binds.add(v)).collect();
-            return Ok(format!("({}) {sign} ({})", self.selected(), places.join(", ")));
+            let rows = format!("({}) {sign} ({})", self.selected(), places.join(", "));
+            // A comparison of rows with a collation is not taken for a range of an index, so its first
+            // part is said once more.
+            return Ok(match (self.terms.as_slice(), places.as_slice()) {
+                ([first, _, ..], [place, ..]) => format!("{} {sign}= {place} AND {rows}", first.expression),
+                _ => rows,
+            });
         }
         // Nulls come first upwards and last downwards.
         let mut ways = Vec::new();

@@ -142,8 +142,8 @@ pub async fn a_reference_much_larger_than_the_table_resolves_the_same(f: &Fixtur
     tickers.extend([known("AAPL", "STOCK"), known("aapl", "ETF"), known("it's", ""), known("it's", "ETF")]);
     tickers.extend([known("東京", "CRYPTO"), known("CAF\u{c9}", "ETF"), known("S78", "ETF"), known("", "ETF")]);
     tickers.extend([known(None, "ETF"), known("100%", "WIDGET"), known("\\", "\u{3000}")]);
-    let ticks: Vec<_> = (1..).zip(odd.iter().flat_map(|s| [(*s, None), (*s, Some("stock"))]));
-    let mut ticks: Vec<_> = ticks.into_iter().map(|(id, (symbol, class))| tick(id, symbol, class)).collect();
+    let pairs = odd.iter().flat_map(|s| [(*s, None), (*s, Some("stock"))]);
+    let mut ticks: Vec<_> = (1..).zip(pairs).map(|(id, (symbol, class))| tick(id, symbol, class)).collect();
     ticks.push(tick(1_000, None, None));
     bench::fill(f, &tickers, &ticks).await?;
     f.execute("ANALYZE").await?;
