@@ -6,6 +6,7 @@
 //   AMEND_E2E_SQLITE_DATABASE, AMEND_E2E_POSTGRES_DATABASE  their databases
 //   AMEND_ADMIN_PASSWORD                                    the operator's password on both
 //   AMEND_CHROMIUM                                          the browser
+//   AMEND_PROBE                                             plain SQL on either database
 //   AMEND_BIN                                               the program, for tests that start it
 //   AMEND_TEST_POSTGRES                                     a cluster to make databases in
 //   AMEND_TEST_SYMBOLS                                      a list of symbols, where there is one

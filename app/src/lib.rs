@@ -48,9 +48,8 @@ use pages::{
 pub fn App() -> impl IntoView {
     provide_meta_context();
     // Every page is rendered whole on the server: it can be read before the module is there, and
-    // hydration moves nothing. Two do not wait for what needs a pass over a large table: they come
-    // with their rows and pictures, and the counts follow in the same answer. (Of a parent and its
-    // child the stricter mode holds, so the frame has none.)
+    // hydration moves nothing. Some come before what needs a pass over a large table, which follows.
+    // (Of a parent and its child the stricter mode holds, so the frame has none.)
     view! {
         <Title formatter=|page: String| if page.is_empty() { "Amend".into() } else { format!("{page} - Amend") } />
         <Router>

@@ -44,3 +44,11 @@ fn server(mode: Mode) -> anyhow::Result<PathBuf> {
     })?;
     Ok(paths::target().join(folder).join("amend"))
 }
+
+/// The program with which browser tests look into a database by plain SQL.
+pub fn probe() -> anyhow::Result<PathBuf> {
+    process::step("amend-probe", || {
+        process::run(process::cargo().args(["build", "--package", "amend-store-testkit", "--bin", "amend-probe"]))
+    })?;
+    Ok(paths::target().join("debug/amend-probe"))
+}

@@ -8,7 +8,7 @@ use crate::{analysis::Snapshot, ids::RuleSlug, run::RunView};
 
 /// A live message.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub enum LiveMessage {
     /// First after connecting: the server's clock and every active run.
     Hello { at: DateTime<Utc>, runs: Vec<RunView> },
@@ -24,6 +24,7 @@ pub enum LiveMessage {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Numbered {
     pub seq: u64,
-    #[serde(flatten)]
+    /// As `{"run": {...}}`: a tag inside or a flattened message would be read through a buffer of its
+    /// own, whose code is a good part of the browser's module.
     pub message: LiveMessage,
 }

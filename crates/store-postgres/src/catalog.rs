@@ -8,6 +8,7 @@ use serde::Deserialize;
 use sqlx::{
     FromRow,
     migrate::{Migrate, Migrator},
+    postgres::PgPoolOptions,
 };
 
 use crate::{
@@ -137,8 +138,18 @@ impl Catalog for PostgresStore {
         if !schema {
             migrator.create_schema("amend");
         }
-        migrator.run(&self.pool).await.map_err(migration)?;
-        Ok(new)
+        // A connection of its own, closed whatever comes: sqlx keeps its advisory lock when a migration
+        // fails, and the store's pool would keep the connection.
+        let options = self.pool.connect_options().as_ref().clone();
+        let alone = PgPoolOptions::new()
+            .max_connections(1)
+            .acquire_timeout(self.options.acquire_timeout)
+            .connect_with(options)
+            .await
+            .map_err(db)?;
+        let result = migrator.run(&alone).await.map_err(migration);
+        alone.close().await;
+        result.map(|()| new)
     }
 
     async fn ping(&self) -> Result<(), StoreError> {

@@ -28,6 +28,7 @@ const PASSWORD: &str = "browser-tests-only";
 
 pub fn all(browser: &Path, cluster: &Cluster) -> anyhow::Result<Counts> {
     let program = build::everything(Mode::Release, Budget::Enforced)?;
+    let probe = build::probe()?;
     let work = Work::create()?;
     let sqlite_url = format!("sqlite://{}", work.0.join("amend.db").display());
     let postgres_url = cluster.create_database("amend_e2e")?;
@@ -42,6 +43,7 @@ pub fn all(browser: &Path, cluster: &Cluster) -> anyhow::Result<Counts> {
         .current_dir(paths::root().join("end2end"))
         .env("PLAYWRIGHT_JSON_OUTPUT_NAME", &report)
         .env("AMEND_BIN", &program)
+        .env("AMEND_PROBE", &probe)
         .env("AMEND_CHROMIUM", browser)
         .env("AMEND_ADMIN_PASSWORD", PASSWORD)
         .env("AMEND_TEST_POSTGRES", cluster.url())
