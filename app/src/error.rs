@@ -8,11 +8,12 @@ use leptos::server_fn::{
 };
 use serde::{Deserialize, Serialize};
 
-/// What a server function can answer besides success.
+/// What a server function can answer besides success. On the wire it is the problem alone: the other
+/// two are made in the browser and never sent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
-#[serde(untagged)]
+#[serde(from = "Problem", into = "Problem")]
 pub enum AppError {
-    /// The server understood and said no, or failed and said why. On the wire it is the problem itself.
+    /// The server understood and said no, or failed and said why.
     #[error("{0}")]
     Refused(Problem),
     /// No answer came: the network, or the server is down. Made in the browser alone.
@@ -94,6 +95,17 @@ impl AppError {
 impl From<Problem> for AppError {
     fn from(problem: Problem) -> Self {
         Self::Refused(problem)
+    }
+}
+
+impl From<AppError> for Problem {
+    fn from(error: AppError) -> Self {
+        match error {
+            AppError::Refused(problem) => problem,
+            AppError::Unreachable { .. } | AppError::Garbled { .. } => {
+                Self::new(ErrorCode::Internal, error.happened()).advice(error.next())
+            }
+        }
     }
 }
 

@@ -23,6 +23,7 @@ pub mod format;
 pub mod frame;
 pub mod interop;
 pub mod live;
+pub mod load;
 pub mod pages;
 pub mod shell;
 

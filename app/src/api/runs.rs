@@ -1,6 +1,6 @@
 //! Runs: the list, one with its history, cancelling.
 
-use amend_domain::{RuleSlug, RunDetail, RunId, RunKind, RunState, RunView};
+use amend_domain::{ChunkRecord, EventRecord, RuleSlug, RunId, RunKind, RunState, RunView};
 use leptos::{prelude::*, server_fn::codec::Json};
 use serde::{Deserialize, Serialize};
 
@@ -30,12 +30,22 @@ pub async fn list_runs(query: RunsQuery) -> Result<Vec<RunView>, AppError> {
     tell(engine.runs(&caller, &RunFilter { rule, states, kind, before, limit: PAGE }).await)
 }
 
+/// A run with its log and its last chunks, newest last.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct History {
+    pub run: RunView,
+    pub events: Vec<EventRecord>,
+    pub chunk_log: Vec<ChunkRecord>,
+}
+
 /// One run with its events and chunks.
 #[server(prefix = "/fn", endpoint = "run_detail")]
-pub async fn load_run(id: RunId) -> Result<RunDetail, AppError> {
+pub async fn load_run(id: RunId) -> Result<History, AppError> {
     use super::context::{signed_in, tell};
+    use amend_domain::RunDetail;
     let (engine, caller) = signed_in().await?;
-    tell(engine.run_detail(&caller, &id).await)
+    let RunDetail { run, events, chunk_log } = tell(engine.run_detail(&caller, &id).await)?;
+    Ok(History { run, events, chunk_log })
 }
 
 /// Asks a run to stop after the chunk that it is busy with.

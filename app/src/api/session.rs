@@ -3,6 +3,8 @@
 use amend_domain::{Act, Caller, Role};
 use leptos::prelude::*;
 
+use crate::load::from_page;
+
 #[cfg(feature = "ssr")]
 use super::context;
 
@@ -26,7 +28,7 @@ impl Session {
     /// Reads it from the request on the server, and from the page in the browser.
     #[must_use]
     pub fn of_page() -> Self {
-        Self { caller: SharedValue::new(context::caller).into_inner() }
+        Self { caller: from_page(context::caller) }
     }
 
     #[must_use]

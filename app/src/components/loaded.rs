@@ -4,7 +4,7 @@ use amend_domain::ErrorCode;
 use leptos::prelude::*;
 
 use super::{ErrorBox, Skeleton};
-use crate::AppError;
+use crate::{AppError, load::Load};
 
 /// Shows `children` once the resource is there. While it loads again the old stays; when that fails
 /// the error stands above what was loaded before, unless it says that the thing is not there.
@@ -12,7 +12,7 @@ use crate::AppError;
 /// The children are built once and get a signal, so that a refresh changes texts and not elements.
 #[component]
 pub fn Loaded<T, F>(
-    resource: Resource<Result<T, AppError>>,
+    resource: Load<Result<T, AppError>>,
     #[prop(default = 6)] lines: usize,
     children: F,
 ) -> impl IntoView

@@ -7,7 +7,7 @@ use leptos_router::{
     hooks::{use_location, use_navigate, use_query_map},
 };
 
-use crate::api::rules::list_rules;
+use crate::{api::rules::list_rules, load::load_first};
 
 #[derive(Clone, Copy)]
 struct CurrentRule(Memo<RuleSlug>);
@@ -50,7 +50,7 @@ pub fn use_link() -> impl Fn(&str) -> String + Copy + Send + Sync + 'static {
 #[component]
 pub fn RulePicker() -> impl IntoView {
     let rule = use_rule();
-    let all = Resource::new_blocking(|| (), |()| list_rules());
+    let all = load_first(|| (), |()| list_rules());
     view! {
         <div class="pick" data-testid="rule-picker">
             <Suspense fallback=|| view! { <span class="dim">"Rule"</span> }>

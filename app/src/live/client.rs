@@ -92,7 +92,7 @@ fn open(live: Live, link: &Shared) {
         let link = link.clone();
         move |event: MessageEvent| {
             if let Some(text) = event.data().as_string()
-                && let Ok(numbered) = serde_json::from_str::<Numbered>(&text)
+                && let Ok(numbered) = serde_json::from_slice::<Numbered>(text.as_bytes())
             {
                 hear(live, &link, numbered);
             }

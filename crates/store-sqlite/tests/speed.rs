@@ -14,6 +14,33 @@ const ROWS: u64 = 1_000_000;
 const SYMBOLS: u64 = 12_000;
 const CLASSES: [&str; 8] = ["STOCK", "ETF", "CRYPTO", "FOREX", "FUND", "INDEX", "FUTURE", "BOND"];
 
+/// Elapsed time and, in brackets, what our threads computed meanwhile: on a busy machine only the
+/// second says something.
+struct Watch {
+    begun: Instant,
+    computed: f64,
+}
+
+impl Watch {
+    fn start() -> Self {
+        Self { begun: Instant::now(), computed: computed() }
+    }
+}
+
+impl std::fmt::Display for Watch {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:.2} s ({:.2})", self.begun.elapsed().as_secs_f64(), computed() - self.computed)
+    }
+}
+
+/// Seconds of processor time of this process so far; 0 where Linux's `/proc` is not there.
+fn computed() -> f64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let after_name = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
+    let ticks: u32 = after_name.split_whitespace().skip(11).take(2).filter_map(|n| n.parse::<u32>().ok()).sum();
+    f64::from(ticks) / 100.0
+}
+
 /// A number that looks random and is the same each time (splitmix64).
 fn mixed(n: u64) -> u64 {
     let mut z = n.wrapping_add(0x9e37_79b9_7f4a_7c15);
@@ -64,7 +91,7 @@ async fn a_million_rows() {
     let rule = Rule::asset_class();
     let all = Scope::default();
 
-    let begun = Instant::now();
+    let begun = Watch::start();
     let mut bulk = store.begin_bulk().await.expect("begins");
     let symbols = (0..SYMBOLS)
         .map(|n| SymbolRow {
@@ -75,27 +102,24 @@ async fn a_million_rows() {
         })
         .collect();
     bulk.write(BulkRows::Symbols(symbols)).await.expect("symbols");
-    let mut made = std::time::Duration::ZERO;
     for part in 0..ROWS / 10_000 {
-        let start = Instant::now();
         let rows = (part * 10_000..(part + 1) * 10_000).map(row).collect();
-        made += start.elapsed();
         bulk.write(BulkRows::MarketData(rows)).await.expect("rows");
     }
-    let wrote = begun.elapsed();
+    println!("load {begun}");
     bulk.commit().await.expect("commits");
-    println!("load {:.2?} (making the rows {made:.2?}, commit and statistics {:.2?})", begun.elapsed(), begun.elapsed() - wrote);
+    println!("load, commit and statistics {begun}");
 
     for _ in 0..2 {
-        let begun = Instant::now();
+        let begun = Watch::start();
         let summary = store.summarise(&rule, &all).await.expect("a summary");
-        println!("summarise {:.2?}, {} groups", begun.elapsed(), summary.groups.len());
+        println!("summarise {begun}, {} groups", summary.groups.len());
     }
     pages(&store, &rule, "before").await;
 
     for chunk in [20_000, 10_000] {
         let lease = begin(&store, &rule, &format!("r-{chunk}")).await;
-        let begun = Instant::now();
+        let begun = Watch::start();
         let (mut cursor, mut changed, mut chunks) = (None, 0, 0);
         loop {
             let outcome = correct(&store, &lease, &rule, cursor.as_deref(), limits(chunk, chunk * 5 / 2)).await;
@@ -107,22 +131,22 @@ async fn a_million_rows() {
                 break;
             }
         }
-        println!("correct {changed} rows in {chunks} chunks of {chunk}: {:.2?}", begun.elapsed());
-        let begun = Instant::now();
+        println!("correct {changed} rows in {chunks} chunks of {chunk}: {begun}");
+        let begun = Watch::start();
         let again = correct(&store, &lease, &rule, None, limits(2_000_000, 2_000_000)).await.expect("a sweep");
-        println!("finding that {} are left {:.2?}", again.changed, begun.elapsed());
+        println!("finding that {} are left {begun}", again.changed);
         end(&store, &lease).await;
         pages(&store, &rule, "after").await;
 
-        let begun = Instant::now();
+        let begun = Watch::start();
         let counts = store.rollback_counts(&rule, &lease.run_id, &all).await.expect("counts");
-        println!("rollback counts {:.2?}: {counts:?}", begun.elapsed());
-        let begun = Instant::now();
+        println!("rollback counts {begun}: {counts:?}");
+        let begun = Watch::start();
         store.rollback_samples(&rule, &lease.run_id, &all, 20).await.expect("samples");
-        println!("rollback samples {:.2?}", begun.elapsed());
+        println!("rollback samples {begun}");
 
         let undo = begin(&store, &rule, &format!("b-{chunk}")).await;
-        let begun = Instant::now();
+        let begun = Watch::start();
         let (mut cursor, mut changed, mut chunks) = (None, 0, 0);
         loop {
             let request = RestoreRequest {
@@ -144,7 +168,7 @@ async fn a_million_rows() {
                 break;
             }
         }
-        println!("restore {changed} rows in {chunks} chunks: {:.2?}", begun.elapsed());
+        println!("restore {changed} rows in {chunks} chunks: {begun}");
         end(&store, &undo).await;
     }
 }
@@ -172,20 +196,20 @@ async fn pages(store: &amend_store_sqlite::SqliteStore, rule: &Rule, when: &str)
         let mut line = format!("page {when}, {name}:");
         for sort in [RowSort::Key, RowSort::Symbol, RowSort::Timestamp] {
             let query = RowQuery { filter: filter.clone(), sort, limit: 100, ..RowQuery::default() };
-            let begun = Instant::now();
+            let begun = Watch::start();
             let page = store.rows_page(rule, &query).await.expect("a page");
-            let first = begun.elapsed();
-            let begun = Instant::now();
+            let first = begun.to_string();
+            let begun = Watch::start();
             if page.next.is_some() {
                 store.rows_page(rule, &RowQuery { after: page.next, ..query }).await.expect("a page");
             }
-            line += &format!(" {} {first:.1?}, next {:.1?};", sort.as_str(), begun.elapsed());
+            line += &format!(" {} {first}, next {begun};", sort.as_str());
         }
-        let begun = Instant::now();
+        let begun = Watch::start();
         let count = store.count_rows(rule, &filter).await.expect("a count");
-        println!("{line} count {count} {:.1?}", begun.elapsed());
+        println!("{line} count {count} {begun}");
     }
-    let begun = Instant::now();
+    let begun = Watch::start();
     let unresolved = store.unresolved(rule, 100).await.expect("unresolved");
-    println!("unresolved {} {:.1?}", unresolved.len(), begun.elapsed());
+    println!("unresolved {} {begun}", unresolved.len());
 }

@@ -112,6 +112,7 @@ async fn lines<L: Line>(
     let mut rejects = Rejects::beside(file, &header);
     let mut writer = store.begin_bulk().await.map_err(|e| told(&e))?;
     let mut imported: i64 = 0;
+    let mut last_line = 0;
     loop {
         let batch = read_batch::<L>(&mut lines, &columns, &mut rejects, id)?;
         let count = i64::try_from(batch.rows.len()).unwrap_or(i64::MAX);
@@ -119,6 +120,7 @@ async fn lines<L: Line>(
             writer.write(L::bulk(batch.rows)).await.map_err(|e| refused(&e, batch.first_line, batch.last_line))?;
             imported += count;
         }
+        last_line = last_line.max(batch.last_line);
         progress(ImportProgress { bytes: lines.bytes_read(), rows: imported });
         if batch.ended {
             break;
@@ -129,7 +131,8 @@ async fn lines<L: Line>(
         // Dropped, not committed: a file without one good line makes no empty tables either.
         drop(writer);
     } else {
-        writer.commit().await.map_err(|e| told(&e))?;
+        // PostgreSQL streams, so a row of an earlier batch may be refused only now.
+        writer.commit().await.map_err(|e| refused(&e, 1, last_line))?;
     }
     Ok(Imported { table: L::TABLE.name(), imported, rejected, rejects_file, duration_ms: 0 })
 }

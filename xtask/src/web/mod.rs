@@ -5,6 +5,7 @@
 
 mod compress;
 mod sizes;
+mod snip;
 mod stamp;
 
 use std::fs::File;
@@ -103,20 +104,36 @@ fn compile(mode: Mode) -> anyhow::Result<PathBuf> {
         Mode::Dev => "dev",
         Mode::Release => "wasm-release",
     };
-    process::run(process::cargo().args([
-        "build",
-        "--package=frontend",
-        "--lib",
-        &format!("--target={TARGET}"),
-        &format!("--profile={profile}"),
-    ]))?;
+    process::run(
+        process::cargo()
+            .args(["build", "--package=frontend", "--lib"])
+            .args([format!("--target={TARGET}"), format!("--profile={profile}")])
+            // Comes on top of the flags in `.cargo/config.toml`.
+            .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS", without_local_paths()),
+    )?;
     let folder = if mode == Mode::Dev { "debug" } else { profile };
     Ok(paths::target().join(TARGET).join(folder).join("frontend.wasm"))
 }
 
+/// Panic messages name source files; where those lie on this machine is nobody's business, and two
+/// machines are to build the same bytes.
+fn without_local_paths() -> String {
+    let home = std::env::var_os("CARGO_HOME").map(PathBuf::from).or_else(|| {
+        let home = std::env::home_dir()?;
+        Some(home.join(".cargo"))
+    });
+    let registry = home.map(|home| home.join("registry/src")).unwrap_or_default();
+    let crates = std::fs::read_dir(registry).into_iter().flatten().flatten().map(|entry| entry.path());
+    crates.map(|folder| format!("--remap-path-prefix={}=crates ", folder.display())).collect()
+}
+
 fn bind(module: &Path, pkg: &Path, mode: Mode) -> anyhow::Result<()> {
+    let mut module = std::fs::read(module).with_context(|| format!("cannot read {}", module.display()))?;
+    if mode == Mode::Release {
+        module = snip::unused_hydration(&module)?;
+    }
     Bindgen::new()
-        .input_path(module)
+        .input_bytes("amend", module)
         .out_name("amend")
         .web(true)?
         .typescript(false)

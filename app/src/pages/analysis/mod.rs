@@ -17,6 +17,7 @@ use crate::{
     format,
     frame::{use_refresh, use_rule},
     live::use_live,
+    load::load_first,
 };
 use report::Report;
 
@@ -26,7 +27,7 @@ type Newer = RwSignal<Option<Analysis>>;
 #[component]
 pub fn AnalysisPage() -> impl IntoView {
     let rule = use_rule();
-    let loaded = Resource::new_blocking(move || rule.get(), last_analysis);
+    let loaded = load_first(move || rule.get(), last_analysis);
     let newer: Newer = RwSignal::new(None);
     follow(rule, newer);
     let again = Again::new(rule, newer);

@@ -104,7 +104,7 @@ fn symbols_note(analysis: Shown, look: Memo<Look>) -> MaybeProp<String> {
             analysis.with(|a| {
                 a.as_ref().map(|a| {
                     let all = format::count(a.symbols_wrong);
-                    format!("{} of {all} with a wrong row", format::count(a.symbols_wrong.min(200)))
+                    format!("{} of {all}", format::count(a.symbols_wrong.min(200)))
                 })
             })
         })

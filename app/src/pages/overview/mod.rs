@@ -20,6 +20,7 @@ use crate::{
     components::{Button, ButtonKind, ButtonLink, Card, EmptyState, ErrorBox, Loaded, PageHead},
     frame::{use_link, use_refresh, use_rule},
     live::use_live,
+    load::load_first,
     pages::runs::RunsTable,
 };
 
@@ -28,7 +29,7 @@ type AnalyzeAction = Action<(), Result<Analysis, AppError>>;
 #[component]
 pub fn OverviewPage() -> impl IntoView {
     let (rule, refresh, live) = (use_rule(), use_refresh(), use_live());
-    let data = Resource::new_blocking(
+    let data = load_first(
         move || (rule.get(), refresh.count(), live.landmarks(), live.quality.get()),
         |(rule, ..)| load_overview(rule),
     );

@@ -25,6 +25,7 @@ use crate::{
     components::{Card, EmptyState, ErrorBox, PageHead, Skeleton},
     format,
     frame::{use_link, use_refresh, use_rule},
+    load::{Load, load_first},
 };
 use filter_bar::FilterBar;
 use grid::RowGrid;
@@ -44,7 +45,7 @@ pub fn PreviewPage() -> impl IntoView {
     let options = Memo::new(move |_| view.with(options_of));
 
     let source = move || (refresh.count(), rule.get());
-    let first = Resource::new_blocking(
+    let first = load_first(
         move || (source(), view.get()),
         |((_, rule), view)| async move { (begin_rows(rule.clone(), view.query(None, PAGE)).await, rule, view) },
     );
@@ -60,7 +61,7 @@ pub fn PreviewPage() -> impl IntoView {
     });
     let to_change = Signal::derive(move || plan.get().and_then(|(plan, _)| plan.ok()).map(|plan| plan.to_change));
     let (planning, set_planning) = signal(false);
-    let choices = Resource::new_blocking(move || rule.get(), row_facets);
+    let choices = load_first(move || rule.get(), row_facets);
 
     view! {
         <Title text="Preview" />
@@ -165,7 +166,7 @@ fn ExportLink(rule: Signal<RuleSlug>, view: Memo<View>) -> impl IntoView {
 /// The card with the grid.
 #[component]
 fn Rows(
-    first: Resource<(Result<FirstRows, AppError>, RuleSlug, View)>,
+    first: Load<(Result<FirstRows, AppError>, RuleSlug, View)>,
     count: LocalResource<Counted>,
     view: Memo<View>,
 ) -> impl IntoView {

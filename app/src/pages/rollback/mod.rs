@@ -16,6 +16,7 @@ use crate::{
     components::{ButtonKind, ButtonLink, Card, EmptyState, ErrorBox, PageHead, Skeleton, StepState, Steps},
     format,
     frame::{use_link, use_refresh},
+    load::load_first,
 };
 use confirm::Confirm;
 use happen::{Counts, Samples};
@@ -31,7 +32,7 @@ pub fn RollbackPage() -> impl IntoView {
     let wish = Memo::new(move |_| read.get().unwrap_or_default());
     let scope = Memo::new(move |_| wish.with(Wish::scope));
     let refresh = use_refresh();
-    let found = Resource::new_blocking(
+    let found = load_first(
         move || (refresh.count(), id.get(), scope.get()),
         |(_, id, scope)| async move {
             let run = load_run(id.clone().map_err(AppError::from)?).await?.run;

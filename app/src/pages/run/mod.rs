@@ -6,17 +6,18 @@ mod history;
 mod progress;
 mod verdict;
 
-use amend_domain::{ChunkRecord, ErrorCode, EventRecord, Problem, RunDetail, RunId, RunView};
+use amend_domain::{ChunkRecord, ErrorCode, EventRecord, Problem, RunId, RunView};
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::use_params_map;
 
 use crate::{
     AppError,
-    api::runs::load_run,
+    api::runs::{History, load_run},
     components::{ErrorBox, Loaded, PageHead},
     frame::use_refresh,
     live::{Connection, use_live},
+    load::load_first,
 };
 
 /// While a run is active, its chunks and log are loaded again at most so often, in milliseconds.
@@ -42,11 +43,11 @@ fn OneRun(id: RunId) -> impl IntoView {
     let title = id.to_string();
     let reload = RwSignal::new(0_u32);
     let wanted = id.clone();
-    let data = Resource::new_blocking(move || (refresh.count(), reload.get()), move |_| load_run(wanted.clone()));
+    let data = load_first(move || (refresh.count(), reload.get()), move |_| load_run(wanted.clone()));
     reload_as_it_moves(id, reload);
     view! {
         <Title text=title />
-        <Loaded resource=data lines=12 children={move |detail: Signal<RunDetail>| body(detail)} />
+        <Loaded resource=data lines=12 children={move |detail: Signal<History>| body(detail)} />
     }
     .into_any()
 }
@@ -75,7 +76,7 @@ fn reload_as_it_moves(id: RunId, reload: RwSignal<u32>) {
     });
 }
 
-fn body(detail: Signal<RunDetail>) -> AnyView {
+fn body(detail: Signal<History>) -> AnyView {
     let live = use_live();
     let run: Memo<RunView> = Memo::new(move |_| live.overlay(detail.with(|d| d.run.clone())));
     let events: Memo<Vec<EventRecord>> = Memo::new(move |_| detail.with(|d| d.events.clone()));

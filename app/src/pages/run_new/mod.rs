@@ -22,6 +22,7 @@ use crate::{
     format::{count, counted},
     frame::{use_link, use_refresh, use_rule},
     live::use_live,
+    load::load_behind,
 };
 use options::Choice;
 
@@ -42,7 +43,7 @@ pub fn RunNewPage() -> impl IntoView {
         navigate(&path, NavigateOptions { replace: true, scroll: false, ..NavigateOptions::default() });
     });
     let options = Memo::new(move |_| choice.with(Choice::options));
-    let plan = Resource::new(
+    let plan = load_behind(
         move || (rule.get(), options.get(), refresh.count(), live.landmarks(), live.quality.get()),
         |(rule, options, ..)| async move { make_plan(rule, options?).await },
     );

@@ -16,6 +16,7 @@ use crate::{
     format,
     frame::{use_link, use_refresh, use_rule},
     live::use_live,
+    load::load_first,
 };
 
 /// The word in the URL, the word on the chip, the states it means.
@@ -70,7 +71,7 @@ pub fn RunsPage() -> impl IntoView {
     let (rule, refresh, live, link) = (use_rule(), use_refresh(), use_live(), use_link());
     let query = use_query_map();
     let filter = Memo::new(move |_| query.with(Filter::of));
-    let data = Resource::new_blocking(
+    let data = load_first(
         move || (rule.get(), filter.get(), refresh.count(), live.landmarks()),
         |(rule, filter, ..)| {
             let states = STATES.iter().find(|(word, ..)| *word == filter.state).map_or(&[][..], |(.., states)| states);

@@ -11,6 +11,7 @@ use crate::{
     format,
     frame::{use_link, use_refresh, use_rule},
     live::use_live,
+    load::load_first,
     pages::preview::{
         url::{View, decode, toggle, with_query},
         value, words,
@@ -42,7 +43,7 @@ pub fn UnresolvedPage() -> impl IntoView {
     let (refresh, live) = (use_refresh(), use_live());
     let search = use_location().search;
     let wanted = Memo::new(move |_| search.with(|s| kinds(s)));
-    let loaded = Resource::new_blocking(
+    let loaded = load_first(
         move || {
             // A new analysis says that the table or its reference moved.
             let analysed = live.quality.with(|q| q.as_ref().map(|(_, snapshot)| snapshot.at));

@@ -25,8 +25,7 @@ pub(crate) struct Order {
 }
 
 impl Order {
-    /// `indexed` says that a filter is served by an index better than the order is: a unary plus
-    /// keeps the planner from walking the whole table in order.
+    /// `indexed` says that a filter is served by an index better than the order is.
     pub(crate) fn new(
         bound: &Bound<'_>,
         sort: RowSort,
@@ -54,7 +53,9 @@ impl Order {
                 nullable: bound.target.column(column).is_none_or(|c| !c.not_null),
             })
             .collect();
-        let plus = if indexed { "+" } else { "" };
+        // A unary plus hides the row number from the planner, which otherwise walks the whole table
+        // in its order for a few rows that an index names, or a whole index for the sake of a tie.
+        let plus = if indexed || sort != RowSort::Key { "+" } else { "" };
         match bound.walk() {
             Walk::RowNumber(rowid) => terms.push(Term { expression: format!("{plus}t.{rowid}"), nullable: false }),
             Walk::Key => {
