@@ -49,8 +49,8 @@ use pages::{
 pub fn App() -> impl IntoView {
     provide_meta_context();
     // Every page is rendered whole on the server: it can be read before the module is there, and
-    // hydration moves nothing. Some come before what needs a pass over a large table, which follows.
-    // (Of a parent and its child the stricter mode holds, so the frame has none.)
+    // hydration moves nothing. What needs a pass over a large table is asked for by the browser once
+    // the page is alive ([`load::load_later`]).
     view! {
         <Title formatter=|page: String| if page.is_empty() { "Amend".into() } else { format!("{page} - Amend") } />
         <Router>
@@ -58,10 +58,10 @@ pub fn App() -> impl IntoView {
                 <Route path=path!("login") view=LoginPage ssr=SsrMode::Async />
                 <ParentRoute path=path!("") view=Frame>
                     <Route path=path!("") view=OverviewPage ssr=SsrMode::Async />
-                    <Route path=path!("analysis") view=AnalysisPage ssr=SsrMode::PartiallyBlocked />
-                    <Route path=path!("preview") view=PreviewPage ssr=SsrMode::PartiallyBlocked />
+                    <Route path=path!("analysis") view=AnalysisPage ssr=SsrMode::Async />
+                    <Route path=path!("preview") view=PreviewPage ssr=SsrMode::Async />
                     <Route path=path!("runs") view=RunsPage ssr=SsrMode::Async />
-                    <Route path=path!("runs/new") view=RunNewPage ssr=SsrMode::PartiallyBlocked />
+                    <Route path=path!("runs/new") view=RunNewPage ssr=SsrMode::Async />
                     <Route path=path!("runs/:id") view=RunPage ssr=SsrMode::Async />
                     <Route path=path!("rollback/:id") view=RollbackPage ssr=SsrMode::Async />
                     <Route path=path!("unresolved") view=UnresolvedPage ssr=SsrMode::Async />

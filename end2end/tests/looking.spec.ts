@@ -49,8 +49,12 @@ test("the unresolved list counts what plain SQL counts", async ({ signedIn: page
   await page.goto("/unresolved");
   const { orphan, ambiguous, unresolvable } = database.counts();
   await expect(page.getByTestId("unresolved-row").first()).toBeVisible();
-  const rows = await page.getByTestId("unresolved-count").textContent();
-  expect(numberIn(rows)).toBe(orphan + ambiguous + unresolvable);
+  const listed = numberIn(await page.getByTestId("unresolved-count").textContent());
+  const all = orphan + ambiguous + unresolvable;
+  // The list ends at a number of symbols, and its headline then says "At least".
+  const capped = (await page.locator("h1").textContent())?.startsWith("At least");
+  if (capped) expect(listed).toBeLessThan(all);
+  else expect(listed).toBe(all);
 });
 
 test("a page that is not there says so with status 404", async ({ signedIn: page }) => {

@@ -22,17 +22,11 @@ impl PostgresStore {
         Ok(tx)
     }
 
-    /// The same, tuned for one pass over a whole table: memory for the groups, and workers even
-    /// where the planner shies from handing many groups over.
+    /// The same, tuned for one pass over a whole table: workers even where the planner shies from
+    /// handing many groups over.
     pub(crate) async fn analysing(&self) -> Result<Tx, StoreError> {
         let mut tx = self.reading().await?;
-        sqlx::query(
-            "SELECT set_config('work_mem', greatest(65536, pg_size_bytes(current_setting('work_mem')) / 1024)::text, true),
-                    set_config('parallel_tuple_cost', '0.01', true)",
-        )
-        .execute(&mut *tx)
-        .await
-        .map_err(db)?;
+        sqlx::query("SELECT set_config('parallel_tuple_cost', '0.01', true)").execute(&mut *tx).await.map_err(db)?;
         Ok(tx)
     }
 
@@ -48,12 +42,16 @@ impl PostgresStore {
     }
 }
 
+/// Sets the limits of a transaction, and leads the planner where it cannot know better: it has no
+/// statistics of what a CTE gives, and would sort whole tables to merge them with it instead of hashing
+/// the small side; and compiling a plan costs more than it saves on statements like ours.
 async fn limit(tx: &mut PgConnection, lock: Duration, statement: Duration) -> Result<(), StoreError> {
-    // Zero would mean no limit. Compiling a plan costs more than it saves on statements like ours.
     sqlx::query(
         "SELECT set_config('lock_timeout', $1, true), set_config('statement_timeout', $2, true),
-                set_config('jit', 'off', true)",
+                set_config('jit', 'off', true), set_config('enable_mergejoin', 'off', true),
+                set_config('work_mem', greatest(65536, pg_size_bytes(current_setting('work_mem')) / 1024)::text, true)",
     )
+    // Zero would mean no limit.
     .bind(format!("{}ms", lock.as_millis().max(1)))
     .bind(format!("{}ms", statement.as_millis().max(1)))
     .execute(tx)

@@ -3,14 +3,19 @@
 use amend_engine::store::{Bulk, BulkRows, BulkWriter, MarketDataRow, StoreError, SymbolRow};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use sqlx::{Arguments as _, AssertSqlSafe, Sqlite, Transaction, sqlite::SqliteArguments};
+use sqlx::{Arguments as _, AssertSqlSafe, Sqlite, SqliteConnection, Transaction, sqlite::SqliteArguments};
 
 use crate::{chunk::execute, error::db, shape::TableShape, sql::reference::forget_all, store::SqliteStore};
 
 /// Rows in one statement: the cost of a statement is spread, and it is still prepared only once.
-const ROWS_A_STATEMENT: usize = 100;
+const ROWS_A_STATEMENT: usize = 50;
 /// Page cache while loading, in kibibytes: random keys touch every page of an index.
 const CACHE_KIB: u32 = 256 * 1024;
+
+/// `FAIL` leaves the rows before a refused one in place, so SQLite need not copy each page before a
+/// statement of many rows, which would double the time. We undo the whole transaction anyway. With a
+/// trigger the word would overrule the trigger's own.
+const UNJOURNALLED: &str = "INSERT OR FAIL";
 
 const SYMBOLS: &str = "CREATE TABLE IF NOT EXISTS symbols (
     id          TEXT PRIMARY KEY NOT NULL,
@@ -47,10 +52,13 @@ struct SqliteBulk {
     transaction: Transaction<'static, Sqlite>,
     symbols: Statement,
     market_data: Statement,
+    /// A statement failed, perhaps half done: nothing may follow it but the end.
+    failed: bool,
 }
 
-/// An insert of many rows, and how often it was used.
+/// An insert of many rows, and whether it was used.
 struct Statement {
+    verb: &'static str,
     into: &'static str,
     width: usize,
     full: String,
@@ -58,13 +66,13 @@ struct Statement {
 }
 
 impl Statement {
-    fn new(into: &'static str, width: usize) -> Self {
-        Self { into, width, full: Self::sql(into, width, ROWS_A_STATEMENT), used: false }
+    fn new(verb: &'static str, into: &'static str, width: usize) -> Self {
+        Self { verb, into, width, full: Self::sql(verb, into, width, ROWS_A_STATEMENT), used: false }
     }
 
-    fn sql(into: &str, width: usize, rows: usize) -> String {
+    fn sql(verb: &str, into: &str, width: usize, rows: usize) -> String {
         let one = format!("({})", vec!["?"; width].join(", "));
-        format!("INSERT INTO {into} VALUES {}", vec![one.as_str(); rows].join(", "))
+        format!("{verb} INTO {into} VALUES {}", vec![one.as_str(); rows].join(", "))
     }
 
     async fn insert<R>(
@@ -83,7 +91,7 @@ impl Statement {
                 bind(row, &mut arguments).map_err(|e| StoreError::Other(format!("a row cannot be bound: {e}")))?;
             }
             let full = count == ROWS_A_STATEMENT;
-            let sql = if full { self.full.clone() } else { Self::sql(self.into, self.width, count) };
+            let sql = if full { self.full.clone() } else { Self::sql(self.verb, self.into, self.width, count) };
             let query = sqlx::query_with(AssertSqlSafe(sql), arguments).persistent(full);
             let done = query.execute(&mut **transaction).await.map_err(db)?;
             if usize::try_from(done.rows_affected()).ok() != Some(count) {
@@ -118,6 +126,16 @@ fn bind_market_data(row: MarketDataRow, to: &mut SqliteArguments) -> Result<(), 
     to.add(row.asset_class)
 }
 
+async fn has_triggers(connection: &mut SqliteConnection) -> Result<bool, StoreError> {
+    sqlx::query_scalar(
+        "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'trigger'
+                        AND tbl_name COLLATE NOCASE IN ('symbols', 'market_data'))",
+    )
+    .fetch_one(connection)
+    .await
+    .map_err(db)
+}
+
 /// SQLite's own spelling, in UTC: it sorts as the times do, also with a fraction.
 fn time_text(at: DateTime<Utc>) -> String {
     at.format("%Y-%m-%d %H:%M:%S%.f").to_string()
@@ -133,11 +151,13 @@ impl Bulk for SqliteStore {
         for sql in [SYMBOLS, SYMBOLS_TICKER, MARKET_DATA] {
             execute(&mut transaction, sql).await?;
         }
+        let verb = if has_triggers(&mut transaction).await? { "INSERT" } else { UNJOURNALLED };
         Ok(Box::new(SqliteBulk {
             store: self.clone(),
             transaction,
-            symbols: Statement::new(SYMBOL_COLUMNS, 8),
-            market_data: Statement::new(MARKET_DATA_COLUMNS, 10),
+            symbols: Statement::new(verb, SYMBOL_COLUMNS, 8),
+            market_data: Statement::new(verb, MARKET_DATA_COLUMNS, 10),
+            failed: false,
         }))
     }
 
@@ -160,13 +180,23 @@ impl Bulk for SqliteStore {
 #[async_trait]
 impl BulkWriter for SqliteBulk {
     async fn write(&mut self, rows: BulkRows) -> Result<(), StoreError> {
+        if self.failed {
+            return Err(broken());
+        }
+        // Also when this future is dropped half way.
+        self.failed = true;
         match rows {
             BulkRows::Symbols(rows) => self.symbols.insert(&mut self.transaction, rows, bind_symbol).await,
             BulkRows::MarketData(rows) => self.market_data.insert(&mut self.transaction, rows, bind_market_data).await,
-        }
+        }?;
+        self.failed = false;
+        Ok(())
     }
 
     async fn commit(self: Box<Self>) -> Result<(), StoreError> {
+        if self.failed {
+            return Err(broken());
+        }
         let this = *self;
         this.transaction.commit().await.map_err(db)?;
         let mut connection = this.store.writer.acquire(None).await?;
@@ -179,4 +209,8 @@ impl BulkWriter for SqliteBulk {
         execute(&mut connection, format!("PRAGMA cache_size = -{}", this.store.cache_kib)).await?;
         execute(&mut connection, "PRAGMA shrink_memory").await
     }
+}
+
+fn broken() -> StoreError {
+    StoreError::Other("a write before this one failed, so nothing of this load can be kept".into())
 }

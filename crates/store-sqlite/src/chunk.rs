@@ -308,7 +308,10 @@ async fn leave_out_unwritten(
     );
     let foreign: i64 = sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(&mut *connection).await.map_err(db)?;
     if foreign > 0 || !all_present {
-        return Err(StoreError::Row(format!("a trigger of table {} replaced what was written", bound.rule.target.table)));
+        return Err(StoreError::Row(format!(
+            "a trigger of table {} replaced what was written",
+            bound.rule.target.table
+        )));
     }
     let sql = format!(
         "DELETE FROM {} AS c WHERE EXISTS (SELECT 1 FROM {table} AS t WHERE {same} AND {value} IS NOT c.new COLLATE BINARY)",
@@ -365,10 +368,7 @@ async fn journal(
     }
 }
 
-pub(crate) async fn execute(
-    connection: &mut SqliteConnection,
-    sql: impl Into<String>,
-) -> Result<(), StoreError> {
+pub(crate) async fn execute(connection: &mut SqliteConnection, sql: impl Into<String>) -> Result<(), StoreError> {
     sqlx::query(AssertSqlSafe(sql.into())).execute(connection).await.map_err(db)?;
     Ok(())
 }

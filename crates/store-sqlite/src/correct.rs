@@ -77,7 +77,9 @@ impl Slicer<'_> {
         let Some(cursor) = self.request.cursor else { return Ok(None) };
         match Place::from_text(cursor, self.walk, self.bound.key_width()) {
             Some(place) => Ok(Some(place)),
-            None => Err(corrupt("amend_run", "cursor", self.request.lease.run_id.as_str(), "it does not fit the table")),
+            None => {
+                Err(corrupt("amend_run", "cursor", self.request.lease.run_id.as_str(), "it does not fit the table"))
+            }
         }
     }
 
@@ -131,9 +133,8 @@ impl Slicer<'_> {
         let terms = self.terms();
         match self.walk {
             Walk::RowNumber(_) => {
-                let sql = format!(
-                    "SELECT count(*), max(k) FROM (SELECT {terms} AS k {rows} ORDER BY {terms} LIMIT {scan})"
-                );
+                let sql =
+                    format!("SELECT count(*), max(k) FROM (SELECT {terms} AS k {rows} ORDER BY {terms} LIMIT {scan})");
                 let row = binds.query(sql)?.fetch_one(connection).await.map_err(db)?;
                 let count: i64 = row.try_get(0).map_err(db)?;
                 Ok(if count == 0 { None } else { Some((count, place(&row, 1)?)) })
@@ -167,7 +168,7 @@ impl Slicer<'_> {
         let rows = self.rows_with(&format!("CROSS JOIN {resolved} AS r"), from, Some(end), &mut binds);
         let (into, columns) = self.bound.candidate_names();
         let sql = format!(
-            "INSERT INTO {} ({into}, cur, new, what) SELECT {columns}, {}, r.value, 0 {rows} AND {} AND {}
+            "INSERT OR FAIL INTO {} ({into}, cur, new, what) SELECT {columns}, {}, r.value, 0 {rows} AND {} AND {}
              ORDER BY {} LIMIT {}",
             self.bound.candidates(),
             self.bound.stored_value(),
@@ -220,11 +221,8 @@ impl Slicer<'_> {
         let mut binds = Binds::default();
         let key: Vec<String> = self.bound.rule.target.key.iter().map(|c| format!("t.{}", c.quoted())).collect();
         let at = self.compared("=", end, &mut binds);
-        let sql = format!(
-            "SELECT {} FROM {} AS t WHERE {at} LIMIT 1",
-            key.join(", "),
-            self.bound.rule.target.table.quoted()
-        );
+        let sql =
+            format!("SELECT {} FROM {} AS t WHERE {at} LIMIT 1", key.join(", "), self.bound.rule.target.table.quoted());
         let row = binds.query(sql)?.fetch_one(connection).await.map_err(db)?;
         key_text(&row, 0, key.len())
     }

@@ -65,12 +65,7 @@ pub(crate) fn migration(error: MigrateError) -> StoreError {
 }
 
 /// A row of our own tables that cannot be read.
-pub(crate) fn corrupt(
-    table: &'static str,
-    column: &'static str,
-    key: &str,
-    why: impl std::fmt::Display,
-) -> StoreError {
+pub(crate) fn corrupt(table: &'static str, column: &'static str, key: &str, why: impl std::fmt::Display) -> StoreError {
     StoreError::Corrupt { table, column, key: key.into(), why: why.to_string() }
 }
 

@@ -126,7 +126,8 @@ async fn conditions(
         let named = bound.symbol_in(&binds.add_list(&symbols));
         // A row without a symbol is an orphan.
         let column = bound.rule.target.matches.first().map(|c| c.quoted()).unwrap_or_default();
-        let nullable = bound.rule.target.matches.first().and_then(|c| bound.target.column(c)).is_none_or(|c| !c.not_null);
+        let nullable =
+            bound.rule.target.matches.first().and_then(|c| bound.target.column(c)).is_none_or(|c| !c.not_null);
         if nullable && filter.findings.contains(&Finding::Orphan) {
             all.push(format!("({named} OR t.{column} IS NULL)"));
         } else {

@@ -4,7 +4,11 @@ use amend_domain::Role;
 use amend_engine::store::{AuditEntry, People, SessionRecord, StoreError, TokenRecord, UserRecord};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use sqlx::{Row as _, Sqlite, query::Query, sqlite::{SqliteArguments, SqliteRow}};
+use sqlx::{
+    Row as _, Sqlite,
+    query::Query,
+    sqlite::{SqliteArguments, SqliteRow},
+};
 
 use crate::{
     error::{corrupt, db},
@@ -140,11 +144,10 @@ impl People for SqliteStore {
     }
 
     async fn token(&self, token_hash: &str, now: DateTime<Utc>) -> Result<Option<TokenRecord>, StoreError> {
-        let query = sqlx::query(
-            "SELECT * FROM amend_token WHERE token_hash = ?1 AND (expires_at IS NULL OR expires_at > ?2)",
-        )
-        .bind(token_hash)
-        .bind(micros(now));
+        let query =
+            sqlx::query("SELECT * FROM amend_token WHERE token_hash = ?1 AND (expires_at IS NULL OR expires_at > ?2)")
+                .bind(token_hash)
+                .bind(micros(now));
         self.find(query).await?.as_ref().map(read_token).transpose()
     }
 

@@ -11,7 +11,8 @@ use std::{
 
 use amend_engine::store::StoreError;
 use sqlx::{
-    AssertSqlSafe, ConnectOptions as _, Connection as _, SqlSafeStr as _, Sqlite, SqliteConnection, SqlitePool, Transaction,
+    AssertSqlSafe, ConnectOptions as _, Connection as _, SqlSafeStr as _, Sqlite, SqliteConnection, SqlitePool,
+    Transaction,
     pool::PoolConnection,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
@@ -42,6 +43,8 @@ impl Writer {
                 .create_if_missing(true)
                 .journal_mode(SqliteJournalMode::Wal)
                 .synchronous(SqliteSynchronous::Normal)
+                // A load of a million rows leaves a log as large as the table.
+                .pragma("journal_size_limit", (64 * 1024 * 1024).to_string())
         } else {
             connect_options(path, options).read_only(true).immutable(frozen)
         };
@@ -138,9 +141,7 @@ impl Readers {
 }
 
 /// Begins a transaction that sees one state of the database from its first statement to its end.
-pub(crate) async fn begin_read(
-    connection: &mut SqliteConnection,
-) -> Result<sqlx::Transaction<'_, Sqlite>, StoreError> {
+pub(crate) async fn begin_read(connection: &mut SqliteConnection) -> Result<sqlx::Transaction<'_, Sqlite>, StoreError> {
     connection.begin_with("BEGIN DEFERRED").await.map_err(db)
 }
 

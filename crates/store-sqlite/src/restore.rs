@@ -54,13 +54,7 @@ pub(crate) async fn step(
         ..Tally::default()
     };
     if request.on_conflict == ConflictPolicy::Stop && seen.foreign > 0 {
-        return Ok(Step {
-            cursor: request.cursor.map(str::to_owned),
-            done: false,
-            tally,
-            record: None,
-            halted: true,
-        });
+        return Ok(Step { cursor: request.cursor.map(str::to_owned), done: false, tally, record: None, halted: true });
     }
     let applied = write(connection, &bound, request, no, &seen).await?;
     let last = taken.last().map_or(0, |e| e.id);
@@ -129,7 +123,7 @@ async fn collect(
     let (into, columns) = bound.candidate_names();
     let scope: Vec<String> = bound.scope(request.scope, &mut binds).into_iter().collect();
     let sql = format!(
-        "INSERT INTO {} ({into}, cur, new, what) SELECT {columns}, {}, j.old_value, {}
+        "INSERT OR FAIL INTO {} ({into}, cur, new, what) SELECT {columns}, {}, j.old_value, {}
          FROM amend_journal AS j CROSS JOIN json_each(j.row_keys) AS e CROSS JOIN {} AS t
          WHERE j.id IN (SELECT value FROM json_each({ids})) AND {}{}",
         bound.candidates(),

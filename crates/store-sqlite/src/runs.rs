@@ -108,11 +108,8 @@ impl Runs for SqliteStore {
             active_states()
         );
         let mut connection = self.readers.acquire().await?;
-        let ids: Vec<String> = sqlx::query_scalar(AssertSqlSafe(sql))
-            .bind(micros(now))
-            .fetch_all(&mut *connection)
-            .await
-            .map_err(db)?;
+        let ids: Vec<String> =
+            sqlx::query_scalar(AssertSqlSafe(sql)).bind(micros(now)).fetch_all(&mut *connection).await.map_err(db)?;
         Ok(ids.into_iter().map(RunId::from_trusted).collect())
     }
 
@@ -145,16 +142,15 @@ impl Runs for SqliteStore {
 
     async fn renew_lease(&self, lease: &Lease, until: DateTime<Utc>) -> Result<bool, StoreError> {
         let mut connection = self.writer.acquire(None).await?;
-        let done = sqlx::query(
-            "UPDATE amend_run SET lease_until = ?4 WHERE id = ?1 AND fence = ?2 AND lease_owner = ?3",
-        )
-        .bind(lease.run_id.as_str())
-        .bind(lease.fence)
-        .bind(&lease.owner)
-        .bind(micros(until))
-        .execute(&mut *connection)
-        .await
-        .map_err(db)?;
+        let done =
+            sqlx::query("UPDATE amend_run SET lease_until = ?4 WHERE id = ?1 AND fence = ?2 AND lease_owner = ?3")
+                .bind(lease.run_id.as_str())
+                .bind(lease.fence)
+                .bind(&lease.owner)
+                .bind(micros(until))
+                .execute(&mut *connection)
+                .await
+                .map_err(db)?;
         Ok(done.rows_affected() == 1)
     }
 

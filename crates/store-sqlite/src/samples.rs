@@ -2,7 +2,8 @@
 
 use amend_domain::{FindingRow, RollbackCounts, RollbackSamples, Rule, RunId, Scope};
 use amend_engine::store::StoreError;
-use sqlx::{Row as _, SqliteConnection};
+use futures::TryStreamExt as _;
+use sqlx::{Row as _, SqliteConnection, sqlite::SqliteRow};
 
 use crate::{
     error::{corrupt, db},
@@ -83,13 +84,10 @@ pub(crate) async fn samples(
     let bound = Bound::load(&mut transaction, rule).await?;
     let resolved = reference::ensure(&mut transaction, &bound).await?;
     let found = Sampler { bound: &bound, resolved: &resolved, run, scope, each };
-    let samples = RollbackSamples {
-        restorable: found.rows(&mut transaction, OURS).await?,
-        changed_since: found.rows(&mut transaction, FOREIGN).await?,
-        deleted: if scope.symbols.is_none() { found.deleted(&mut transaction).await? } else { Vec::new() },
-    };
+    let restorable = found.restorable(&mut transaction).await?;
+    let (changed_since, deleted) = found.others(&mut transaction).await?;
     transaction.commit().await.map_err(db)?;
-    Ok(samples)
+    Ok(RollbackSamples { restorable, changed_since, deleted })
 }
 
 struct Sampler<'a> {
@@ -101,52 +99,78 @@ struct Sampler<'a> {
 }
 
 impl Sampler<'_> {
-    async fn rows(&self, connection: &mut SqliteConnection, what: i64) -> Result<Vec<FindingRow>, StoreError> {
+    async fn restorable(&self, connection: &mut SqliteConnection) -> Result<Vec<FindingRow>, StoreError> {
         let bound = self.bound;
         let mut binds = Binds::default();
         let sql = format!(
-            "SELECT {}, CAST(j.old_value AS TEXT) FROM {} AND {} = {what} LIMIT {}",
+            "SELECT {}, CAST(j.old_value AS TEXT) FROM {} AND {} = {OURS} LIMIT {}",
             row_columns(bound),
             journalled(bound, &bound.joined(self.resolved), self.run, self.scope, &mut binds),
             looks(bound),
             self.each,
         );
         let found = binds.query(sql)?.fetch_all(connection).await.map_err(db)?;
-        found
-            .iter()
-            .map(|row| {
-                let mut sample = read_row(bound, row, 0)?;
-                sample.proposed = row.try_get(row.len() - 1).map_err(db)?;
-                Ok(sample)
-            })
-            .collect()
+        found.iter().map(|row| self.sample(row, row.len() - 1)).collect()
     }
 
-    async fn deleted(&self, connection: &mut SqliteConnection) -> Result<Vec<String>, StoreError> {
+    /// Rows that were changed since and keys of those that are gone, in one pass: mostly there are
+    /// none, and the pass goes over the whole journal.
+    async fn others(&self, connection: &mut SqliteConnection) -> Result<(Vec<FindingRow>, Vec<String>), StoreError> {
         let bound = self.bound;
         let mut binds = Binds::default();
+        let gone = format!("t.{} IS NULL", bound.rule.target.key.first().map(|c| c.quoted()).unwrap_or_default());
+        let foreign = format!("{} = {FOREIGN}", looks(bound));
+        let wanted = match bound.scope(self.scope, &mut binds) {
+            // A row that is gone has no symbol, so it belongs to no scope but the whole.
+            Some(scope) => format!("NOT {gone} AND {scope} AND {foreign}"),
+            None => format!("({gone} OR {foreign})"),
+        };
         let sql = format!(
-            "SELECT e.value FROM amend_journal AS j CROSS JOIN json_each(j.row_keys) AS e
-             WHERE j.run_id = {} AND NOT EXISTS (SELECT 1 FROM {} AS t WHERE {}) LIMIT {}",
-            binds.add(self.run.as_str()),
+            "SELECT {}, CAST(j.old_value AS TEXT), e.value, {gone}
+             FROM amend_journal AS j CROSS JOIN json_each(j.row_keys) AS e
+             LEFT JOIN {} AS t ON {} LEFT JOIN {} AS r ON {}
+             WHERE j.run_id = {} AND {wanted}",
+            row_columns(bound),
             bound.rule.target.table.quoted(),
             bound.named_by_journal(),
-            self.each,
+            self.resolved,
+            bound.matching(),
+            binds.add(self.run.as_str()),
         );
-        let found = binds.query(sql)?.fetch_all(connection).await.map_err(db)?;
-        found
-            .iter()
-            .map(|row| {
-                let key = SqlValue::read(row, 0)?.into_text().unwrap_or_default();
-                if bound.key_width() == 1 {
-                    return Ok(key);
+        let enough = usize::try_from(self.each).unwrap_or(usize::MAX);
+        let (mut changed, mut deleted) = (Vec::new(), Vec::new());
+        let mut found = binds.query(sql)?.fetch(connection);
+        while changed.len() < enough || deleted.len() < enough {
+            let Some(row) = found.try_next().await.map_err(db)? else { break };
+            let last = row.len() - 1;
+            if row.try_get::<bool, _>(last).map_err(db)? {
+                if deleted.len() < enough {
+                    deleted.push(self.key(SqlValue::read(&row, last - 1)?)?);
                 }
-                let parts: Vec<serde_json::Value> = serde_json::from_str(&key)
-                    .map_err(|e| corrupt("amend_journal", "row_keys", self.run.as_str(), e))?;
-                let texts: Vec<String> =
-                    parts.into_iter().map(|p| p.as_str().map_or_else(|| p.to_string(), str::to_owned)).collect();
-                Ok(serde_json::json!(texts).to_string())
-            })
-            .collect()
+            } else if changed.len() < enough {
+                changed.push(self.sample(&row, last - 2)?);
+            }
+        }
+        Ok((changed, deleted))
+    }
+
+    /// A row with what a rollback would write in place of what the reference proposes.
+    fn sample(&self, row: &SqliteRow, old: usize) -> Result<FindingRow, StoreError> {
+        let mut sample = read_row(self.bound, row, 0)?;
+        sample.proposed = row.try_get(old).map_err(db)?;
+        Ok(sample)
+    }
+
+    /// A journalled key as people see it.
+    fn key(&self, journalled: SqlValue) -> Result<String, StoreError> {
+        let key = journalled.into_text().unwrap_or_default();
+        if self.bound.key_width() == 1 {
+            return Ok(key);
+        }
+        let parts: Vec<serde_json::Value> =
+            serde_json::from_str(&key).map_err(|e| corrupt("amend_journal", "row_keys", self.run.as_str(), e))?;
+        let texts: Vec<String> =
+            parts.into_iter().map(|part| part.as_str().map_or_else(|| part.to_string(), str::to_owned)).collect();
+        Ok(serde_json::json!(texts).to_string())
     }
 }

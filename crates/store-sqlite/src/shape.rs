@@ -24,13 +24,40 @@ pub(crate) struct ColumnShape {
     pub(crate) generated: bool,
 }
 
+/// What SQLite turns values into that are stored in a column.
+/// <https://www.sqlite.org/datatype3.html#determination_of_column_affinity>
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Affinity {
+    Integer,
+    Text,
+    None,
+    Real,
+    Numeric,
+}
+
 impl ColumnShape {
-    /// Whether SQLite turns what is stored here into text, so that a comparison with a text needs
-    /// no cast and an index can serve it. <https://www.sqlite.org/datatype3.html#determination_of_column_affinity>
+    pub(crate) fn affinity(&self) -> Affinity {
+        let has = |parts: &[&str]| parts.iter().any(|part| self.type_name.contains(part));
+        if has(&["int"]) {
+            Affinity::Integer
+        } else if has(&["char", "clob", "text"]) {
+            Affinity::Text
+        } else if self.type_name.is_empty() || self.type_name == "any" || has(&["blob"]) {
+            // `ANY` keeps values in a strict table and is numeric in another; taken for the wider.
+            Affinity::None
+        } else if has(&["real", "floa", "doub"]) {
+            Affinity::Real
+        } else {
+            Affinity::Numeric
+        }
+    }
+
+    /// Whether everything stored here becomes text, so that a comparison with a text needs no cast
+    /// and an index can serve it.
     pub(crate) fn has_text_affinity(&self) -> bool {
-        let has = |part: &str| self.type_name.contains(part);
-        !has("int") && (has("char") || has("clob") || has("text"))
-    }}
+        self.affinity() == Affinity::Text
+    }
+}
 
 /// A table or view.
 #[derive(Debug, Clone)]
@@ -43,10 +70,7 @@ pub(crate) struct TableShape {
 
 impl TableShape {
     /// Reads a table of the main database; the name must be spelled exactly.
-    pub(crate) async fn load(
-        connection: &mut SqliteConnection,
-        table: &TableName,
-    ) -> Result<Option<Self>, StoreError> {
+    pub(crate) async fn load(connection: &mut SqliteConnection, table: &TableName) -> Result<Option<Self>, StoreError> {
         if table.schema.as_deref().is_some_and(|schema| schema != "main") {
             return Ok(None);
         }
@@ -74,10 +98,7 @@ impl TableShape {
         Ok(Some(Self { kind, columns, rowid }))
     }
 
-    async fn columns(
-        connection: &mut SqliteConnection,
-        table: &TableName,
-    ) -> Result<Vec<ColumnShape>, StoreError> {
+    async fn columns(connection: &mut SqliteConnection, table: &TableName) -> Result<Vec<ColumnShape>, StoreError> {
         let rows = sqlx::query(
             "SELECT name, lower(type), \"notnull\", pk, hidden FROM pragma_table_xinfo(?1, 'main')
              WHERE hidden <> 1 ORDER BY cid",
@@ -154,8 +175,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn text_affinity_is_decided_as_sqlite_does() {
-        let text = |type_name: &str| {
+    fn affinity_is_decided_as_sqlite_does() {
+        let of = |type_name: &str| {
             ColumnShape {
                 name: ColumnName::new("c"),
                 type_name: type_name.into(),
@@ -163,10 +184,13 @@ mod tests {
                 key_place: 0,
                 generated: false,
             }
-            .has_text_affinity()
+            .affinity()
         };
-        assert!(text("varchar(20)") && text("text") && text("clob"));
+        assert_eq!([of("varchar(20)"), of("text"), of("clob")], [Affinity::Text; 3]);
         // "charint" has "int" in it, which SQLite looks for first.
-        assert!(!text("charint") && !text("uuid") && !text("") && !text("numeric(18,8)"));
+        assert_eq!([of("charint"), of("bigint"), of("floating point")], [Affinity::Integer; 3]);
+        assert_eq!([of(""), of("blob")], [Affinity::None; 2]);
+        assert_eq!([of("double precision"), of("real")], [Affinity::Real; 2]);
+        assert_eq!([of("uuid"), of("numeric(18,8)"), of("timestamptz")], [Affinity::Numeric; 3]);
     }
 }

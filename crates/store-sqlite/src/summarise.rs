@@ -56,11 +56,7 @@ pub(crate) async fn summarise(store: &SqliteStore, rule: &Rule, scope: &Scope) -
 
 /// The pass. Dimensions are grouped by as well, which costs less than a pass of their own; groups
 /// that differ by them alone come one after another and are put together here.
-async fn groups(
-    connection: &mut SqliteConnection,
-    bound: &Bound<'_>,
-    scope: &Scope,
-) -> Result<Vec<Group>, StoreError> {
+async fn groups(connection: &mut SqliteConnection, bound: &Bound<'_>, scope: &Scope) -> Result<Vec<Group>, StoreError> {
     let target = &bound.rule.target;
     let width = target.matches.len();
     let mut by: Vec<String> = target.matches.iter().map(|c| text_of("t", c)).collect();

@@ -69,14 +69,13 @@ pub(crate) async fn troubled_symbols(
     if rows.len() > FEW {
         return Ok(None);
     }
-    rows.iter().map(|row| Ok(SqlValue::read(row, 0)?.into_text().unwrap_or_default())).collect::<Result<_, _>>().map(Some)
+    rows.iter()
+        .map(|row| Ok(SqlValue::read(row, 0)?.into_text().unwrap_or_default()))
+        .collect::<Result<_, _>>()
+        .map(Some)
 }
 
-pub(crate) async fn unresolved(
-    store: &SqliteStore,
-    rule: &Rule,
-    limit: u32,
-) -> Result<Vec<UnresolvedRow>, StoreError> {
+pub(crate) async fn unresolved(store: &SqliteStore, rule: &Rule, limit: u32) -> Result<Vec<UnresolvedRow>, StoreError> {
     let mut connection = store.readers.acquire().await?;
     let mut transaction = begin_read(&mut connection).await?;
     let bound = Bound::load(&mut transaction, rule).await?;

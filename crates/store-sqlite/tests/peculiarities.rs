@@ -5,14 +5,30 @@ mod common;
 use std::time::Duration;
 
 use amend_domain::{
-    ColumnName, ConflictPolicy, Finding, Reference, RowFilter, RowQuery, RowSort, Rule, RuleSlug, Scope,
-    SortDirection, TableName, Target,
+    ColumnName, ConflictPolicy, Finding, Reference, RowFilter, RowQuery, RowSort, Rule, RuleSlug, Scope, SortDirection,
+    TableName, Target,
 };
 use amend_engine::store::{
     Catalog as _, ChunkLimits, Corrections as _, Findings as _, RestoreRequest, StoreError, Write,
 };
 use amend_store_sqlite::{Access, SqliteOptions, SqliteStore};
-use common::{Place, at, begin, correct, end, limits, one_text, run_sql};
+use common::{Place, at, begin, correct, end, limits};
+use sqlx::{AssertSqlSafe, Connection as _, SqliteConnection, sqlite::SqliteConnectOptions};
+
+/// A connection that the store does not know.
+async fn plain(place: &Place) -> SqliteConnection {
+    let options = SqliteConnectOptions::new().filename(place.file()).busy_timeout(Duration::from_secs(5));
+    SqliteConnection::connect_with(&options).await.expect("a plain connection")
+}
+
+async fn run_sql(connection: &mut SqliteConnection, sql: &str) {
+    sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(connection).await.unwrap_or_else(|e| panic!("{sql}: {e}"));
+}
+
+async fn one_text(connection: &mut SqliteConnection, sql: &str) -> Option<String> {
+    let query = sqlx::query_scalar(AssertSqlSafe(sql.to_owned()));
+    query.fetch_one(connection).await.unwrap_or_else(|e| panic!("{sql}: {e}"))
+}
 
 fn rule(key: &[&str]) -> Rule {
     Rule {
@@ -42,8 +58,8 @@ const TICKERS: &str = "CREATE TABLE tickers (ticker TEXT, class TEXT);
 async fn there_and_back(place: &Place, store: &SqliteStore, rule: &Rule, changed: i64) {
     let picture = "SELECT group_concat(line, char(10)) FROM
         (SELECT quote(symbol) || quote(class) || quote(seen) AS line FROM ticks ORDER BY 1)";
-    let mut plain = place.plain().await;
-    let before = one_text(&mut plain, picture).await;
+    let mut sql = plain(place).await;
+    let before = one_text(&mut sql, picture).await;
     let lease = begin(store, rule, "r-1").await;
     let (mut cursor, mut sum) = (None, 0);
     loop {
@@ -56,7 +72,7 @@ async fn there_and_back(place: &Place, store: &SqliteStore, rule: &Rule, changed
     }
     assert_eq!(sum, changed);
     end(store, &lease).await;
-    assert_ne!(one_text(&mut plain, picture).await, before);
+    assert_ne!(one_text(&mut sql, picture).await, before);
     let counts = store.rollback_counts(rule, &lease.run_id, &Scope::default()).await.expect("counts");
     assert_eq!((counts.restorable, counts.total()), (changed, changed));
 
@@ -84,7 +100,7 @@ async fn there_and_back(place: &Place, store: &SqliteStore, rule: &Rule, changed
         }
     }
     assert_eq!(sum, changed);
-    assert_eq!(one_text(&mut plain, picture).await, before);
+    assert_eq!(one_text(&mut sql, picture).await, before);
 }
 
 const TEN: &str = "INSERT INTO ticks (id, part, symbol, class, seen)
@@ -106,7 +122,7 @@ async fn a_table_without_row_numbers_is_walked_by_its_key() {
     let store = place.store().await;
     let create = "CREATE TABLE ticks (id INTEGER, part TEXT COLLATE NOCASE, symbol TEXT, class TEXT, seen INTEGER,
                   PRIMARY KEY (part, id)) WITHOUT ROWID";
-    run_sql(&mut place.plain().await, &ten(create)).await;
+    run_sql(&mut plain(&place).await, &ten(create)).await;
     there_and_back(&place, &store, &rule(&["part", "id"]), 10).await;
 }
 
@@ -116,7 +132,7 @@ async fn a_column_called_rowid_does_not_hide_the_row_number() {
     let store = place.store().await;
     let create = "CREATE TABLE ticks (id TEXT PRIMARY KEY, part TEXT, symbol TEXT, class TEXT, seen INTEGER,
                   rowid TEXT, _rowid_ TEXT)";
-    run_sql(&mut place.plain().await, &ten(create)).await;
+    run_sql(&mut plain(&place).await, &ten(create)).await;
     there_and_back(&place, &store, &rule(&["id"]), 10).await;
 }
 
@@ -127,12 +143,12 @@ async fn a_collation_that_ignores_case_does_not_blur_the_findings() {
     let create = "CREATE TABLE ticks (id INTEGER PRIMARY KEY, part TEXT, symbol TEXT COLLATE NOCASE,
                   class TEXT COLLATE NOCASE, seen INTEGER);
                   UPDATE tickers SET ticker = 'aapl' WHERE ticker = 'AAPL'";
-    run_sql(&mut place.plain().await, &ten(create)).await;
+    run_sql(&mut plain(&place).await, &ten(create)).await;
     let summary = store.summarise(&rule(&["id"]), &Scope::default()).await.expect("a summary");
     let rows = |finding| summary.groups.iter().filter(|g| g.finding == finding).map(|g| g.rows).sum::<i64>();
     // AAPL is not aapl, whatever the column thinks; BTC with "stock" is one row of ten.
     assert_eq!((rows(Finding::Orphan), rows(Finding::Missing), rows(Finding::Mismatched)), (5, 4, 1));
-    run_sql(&mut place.plain().await, "UPDATE tickers SET ticker = 'AAPL' WHERE ticker = 'aapl'").await;
+    run_sql(&mut plain(&place).await, "UPDATE tickers SET ticker = 'AAPL' WHERE ticker = 'aapl'").await;
     there_and_back(&place, &store, &rule(&["id"]), 10).await;
 }
 
@@ -140,9 +156,9 @@ async fn a_collation_that_ignores_case_does_not_blur_the_findings() {
 async fn numbers_come_back_as_numbers() {
     let place = Place::new();
     let store = place.store().await;
-    let mut plain = place.plain().await;
+    let mut sql = plain(&place).await;
     run_sql(
-        &mut plain,
+        &mut sql,
         "CREATE TABLE tickers (ticker INTEGER, class); INSERT INTO tickers VALUES (7, 'SEVEN');
          CREATE TABLE ticks (id INTEGER PRIMARY KEY, symbol INTEGER, class, seen TEXT);
          INSERT INTO ticks VALUES (1, 7, 5, ''), (2, 7, '5', ''), (3, 7, 5.5, ''), (4, 7, x'35', ''), (5, 7, NULL, '');",
@@ -155,9 +171,9 @@ async fn numbers_come_back_as_numbers() {
 async fn keys_that_the_journal_cannot_hold_are_refused_before_anything_is_written() {
     let place = Place::new();
     let store = place.store().await;
-    let mut plain = place.plain().await;
+    let mut sql = plain(&place).await;
     run_sql(
-        &mut plain,
+        &mut sql,
         &format!(
             "{TICKERS} CREATE TABLE ticks (id BLOB PRIMARY KEY NOT NULL, symbol TEXT, class TEXT, seen TEXT);
              INSERT INTO ticks VALUES (x'0102', 'AAPL', NULL, '');"
@@ -167,17 +183,17 @@ async fn keys_that_the_journal_cannot_hold_are_refused_before_anything_is_writte
     let lease = begin(&store, &rule(&["id"]), "r-1").await;
     let error = correct(&store, &lease, &rule(&["id"]), None, limits(10, 10)).await.expect_err("refused");
     assert!(matches!(&error, StoreError::Unsupported(text) if text.contains("id") && text.contains("blob")), "{error}");
-    assert_eq!(one_text(&mut plain, "SELECT class FROM ticks").await, None);
+    assert_eq!(one_text(&mut sql, "SELECT class FROM ticks").await, None);
 }
 
 #[tokio::test]
 async fn a_trigger_that_rolls_everything_back_leaves_a_store_that_works() {
     let place = Place::new();
     let store = place.store().await;
-    let mut plain = place.plain().await;
+    let mut sql = plain(&place).await;
     let create = "CREATE TABLE ticks (id INTEGER PRIMARY KEY, part TEXT, symbol TEXT, class TEXT, seen INTEGER);
         CREATE TRIGGER frozen BEFORE UPDATE ON ticks WHEN NEW.id = 3 BEGIN SELECT RAISE(ROLLBACK, 'frozen'); END";
-    run_sql(&mut plain, &ten(create)).await;
+    run_sql(&mut sql, &ten(create)).await;
     let lease = begin(&store, &rule(&["id"]), "r-1").await;
     let error = correct(&store, &lease, &rule(&["id"]), None, limits(10, 10)).await.expect_err("refused");
     assert!(matches!(error, StoreError::Row(_)), "{error}");
@@ -189,10 +205,10 @@ async fn a_trigger_that_rolls_everything_back_leaves_a_store_that_works() {
 async fn rows_that_a_trigger_passes_over_are_skipped_and_not_journalled() {
     let place = Place::new();
     let store = place.store().await;
-    let mut plain = place.plain().await;
+    let mut sql = plain(&place).await;
     let create = "CREATE TABLE ticks (id INTEGER PRIMARY KEY, part TEXT, symbol TEXT, class TEXT, seen INTEGER);
         CREATE TRIGGER frozen BEFORE UPDATE ON ticks WHEN NEW.id = 3 BEGIN SELECT RAISE(IGNORE); END";
-    run_sql(&mut plain, &ten(create)).await;
+    run_sql(&mut sql, &ten(create)).await;
     let lease = begin(&store, &rule(&["id"]), "r-1").await;
     let outcome = correct(&store, &lease, &rule(&["id"]), None, limits(10, 10)).await.expect("a step");
     assert_eq!((outcome.changed, outcome.skipped), (9, 1));
@@ -204,33 +220,30 @@ async fn rows_that_a_trigger_passes_over_are_skipped_and_not_journalled() {
 async fn a_trigger_that_replaces_what_was_written_undoes_the_step() {
     let place = Place::new();
     let store = place.store().await;
-    let mut plain = place.plain().await;
+    let mut sql = plain(&place).await;
     let create = "CREATE TABLE ticks (id INTEGER PRIMARY KEY, part TEXT, symbol TEXT, class TEXT, seen INTEGER);
         CREATE TRIGGER loud AFTER UPDATE OF class ON ticks WHEN NEW.class <> 'X'
         BEGIN UPDATE ticks SET class = 'X' WHERE id = NEW.id; END";
-    run_sql(&mut plain, &ten(create)).await;
+    run_sql(&mut sql, &ten(create)).await;
     let lease = begin(&store, &rule(&["id"]), "r-1").await;
     let error = correct(&store, &lease, &rule(&["id"]), None, limits(10, 10)).await.expect_err("refused");
     assert!(matches!(error, StoreError::Row(_)), "{error}");
-    assert_eq!(one_text(&mut plain, "SELECT count(*) || '' FROM ticks WHERE class = 'X'").await.as_deref(), Some("0"));
+    assert_eq!(one_text(&mut sql, "SELECT count(*) || '' FROM ticks WHERE class = 'X'").await.as_deref(), Some("0"));
 }
 
 #[tokio::test]
 async fn a_reference_that_changes_between_two_steps_is_read_anew() {
     let place = Place::new();
     let store = place.store().await;
-    let mut plain = place.plain().await;
+    let mut sql = plain(&place).await;
     let create = "CREATE TABLE ticks (id INTEGER PRIMARY KEY, part TEXT, symbol TEXT, class TEXT, seen INTEGER)";
-    run_sql(&mut plain, &ten(create)).await;
+    run_sql(&mut sql, &ten(create)).await;
     let lease = begin(&store, &rule(&["id"]), "r-1").await;
     let first = correct(&store, &lease, &rule(&["id"]), None, limits(4, 4)).await.expect("a step");
-    run_sql(&mut plain, "UPDATE tickers SET class = 'COIN' WHERE ticker = 'BTC'").await;
+    run_sql(&mut sql, "UPDATE tickers SET class = 'COIN' WHERE ticker = 'BTC'").await;
     correct(&store, &lease, &rule(&["id"]), first.cursor.as_deref(), limits(10, 10)).await.expect("a step");
-    let seen = one_text(&mut plain, "SELECT group_concat(class, ' ') FROM (SELECT class FROM ticks ORDER BY id)").await;
-    assert_eq!(
-        seen.as_deref(),
-        Some("STOCK CRYPTO STOCK CRYPTO STOCK COIN STOCK COIN STOCK COIN")
-    );
+    let seen = one_text(&mut sql, "SELECT group_concat(class, ' ') FROM (SELECT class FROM ticks ORDER BY id)").await;
+    assert_eq!(seen.as_deref(), Some("STOCK CRYPTO STOCK CRYPTO STOCK COIN STOCK COIN STOCK COIN"));
 }
 
 /// One rule's target may be another rule's reference; both are written by the same connection.
@@ -238,10 +251,10 @@ async fn a_reference_that_changes_between_two_steps_is_read_anew() {
 async fn a_reference_that_a_run_of_our_own_corrects_is_read_anew() {
     let place = Place::new();
     let store = place.store().await;
-    let mut plain = place.plain().await;
+    let mut sql = plain(&place).await;
     let create = "CREATE TABLE ticks (id INTEGER PRIMARY KEY, part TEXT, symbol TEXT, class TEXT, seen INTEGER);
         CREATE TABLE masters (ticker TEXT, class TEXT); INSERT INTO masters VALUES ('BTC', 'COIN')";
-    run_sql(&mut plain, &ten(create)).await;
+    run_sql(&mut sql, &ten(create)).await;
     let lease = begin(&store, &rule(&["id"]), "r-1").await;
     let first = correct(&store, &lease, &rule(&["id"]), None, limits(4, 4)).await.expect("a step");
     let mut upstream = rule(&["ticker"]);
@@ -253,16 +266,16 @@ async fn a_reference_that_a_run_of_our_own_corrects_is_read_anew() {
     let other = begin(&store, &upstream, "r-2").await;
     assert_eq!(correct(&store, &other, &upstream, None, limits(9, 9)).await.expect("a step").changed, 1);
     correct(&store, &lease, &rule(&["id"]), first.cursor.as_deref(), limits(10, 10)).await.expect("a step");
-    assert_eq!(one_text(&mut plain, "SELECT class FROM ticks WHERE id = 10").await.as_deref(), Some("COIN"));
+    assert_eq!(one_text(&mut sql, "SELECT class FROM ticks WHERE id = 10").await.as_deref(), Some("COIN"));
 }
 
 #[tokio::test]
 async fn a_step_that_takes_too_long_is_undone_and_the_next_one_works() {
     let place = Place::new();
     let store = place.store().await;
-    let mut plain = place.plain().await;
+    let mut sql = plain(&place).await;
     run_sql(
-        &mut plain,
+        &mut sql,
         &format!(
             "{TICKERS} CREATE TABLE ticks (id INTEGER PRIMARY KEY, symbol TEXT, class TEXT, seen TEXT);
              INSERT INTO ticks WITH RECURSIVE g(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM g WHERE n < 100000)
@@ -274,7 +287,7 @@ async fn a_step_that_takes_too_long_is_undone_and_the_next_one_works() {
     let hasty = ChunkLimits { statement_timeout: Duration::from_millis(5), ..limits(100_000, 100_000) };
     let error = correct(&store, &lease, &rule(&["id"]), None, hasty).await.expect_err("too long");
     assert!(matches!(error, StoreError::TooLarge(_)), "{error}");
-    assert_eq!(one_text(&mut plain, "SELECT max(class) FROM ticks").await, None);
+    assert_eq!(one_text(&mut sql, "SELECT max(class) FROM ticks").await, None);
     let outcome = correct(&store, &lease, &rule(&["id"]), None, limits(10, 10)).await.expect("a step");
     assert_eq!(outcome.changed, 10);
 }
@@ -284,7 +297,7 @@ async fn times_are_read_in_every_spelling_and_filtered_by() {
     let place = Place::new();
     let store = place.store().await;
     run_sql(
-        &mut place.plain().await,
+        &mut plain(&place).await,
         &format!(
             "{TICKERS} CREATE TABLE ticks (id INTEGER PRIMARY KEY, symbol TEXT, class TEXT, seen);
              INSERT INTO ticks VALUES (1, 'AAPL', NULL, '2025-03-10 14:00:00'), (2, 'AAPL', NULL, '2025-03-10T14:00:00Z'),
@@ -329,7 +342,7 @@ async fn a_file_for_reading_alone_is_read_and_nothing_is_made() {
     assert!(!place.file().exists());
     let store = place.store().await;
     let create = "CREATE TABLE ticks (id INTEGER PRIMARY KEY, part TEXT, symbol TEXT, class TEXT, seen INTEGER)";
-    run_sql(&mut place.plain().await, &ten(create)).await;
+    run_sql(&mut plain(&place).await, &ten(create)).await;
     store.close().await;
     let reader = SqliteStore::open(&path, read_only).await.expect("it opens");
     assert_eq!(reader.migrate().await.expect("nothing to do"), Vec::<String>::new());

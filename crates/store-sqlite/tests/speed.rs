@@ -51,7 +51,14 @@ fn mixed(n: u64) -> u64 {
 
 fn uuid(n: u64) -> String {
     let (a, b) = (mixed(n), mixed(n ^ 0xffff_0000_0000));
-    format!("{:08x}-{:04x}-4{:03x}-8{:03x}-{:012x}", a >> 32, (a >> 16) & 0xffff, a & 0xfff, b >> 52, b & 0xffff_ffff_ffff)
+    format!(
+        "{:08x}-{:04x}-4{:03x}-8{:03x}-{:012x}",
+        a >> 32,
+        (a >> 16) & 0xffff,
+        a & 0xfff,
+        b >> 52,
+        b & 0xffff_ffff_ffff
+    )
 }
 
 fn class(symbol: u64) -> &'static str {
@@ -187,10 +194,13 @@ async fn pages(store: &amend_store_sqlite::SqliteStore, rule: &Rule, when: &str)
         ("ambiguous", with(|f| f.findings = vec![Finding::Ambiguous])),
         ("one symbol", with(|f| f.symbols = vec!["S00042".into()])),
         ("null", with(|f| f.current = vec![None])),
-        ("ETF by 1h", with(|f| {
-            f.proposed = vec!["ETF".into()];
-            f.dimensions = vec![("timeframe".into(), "1h".into())];
-        })),
+        (
+            "ETF by 1h",
+            with(|f| {
+                f.proposed = vec!["ETF".into()];
+                f.dimensions = vec![("timeframe".into(), "1h".into())];
+            }),
+        ),
     ];
     for (name, filter) in filters {
         let mut line = format!("page {when}, {name}:");

@@ -108,8 +108,8 @@ fn compile(mode: Mode) -> anyhow::Result<PathBuf> {
         process::cargo()
             .args(["build", "--package=frontend", "--lib"])
             .args([format!("--target={TARGET}"), format!("--profile={profile}")])
-            // Comes on top of the flags in `.cargo/config.toml`.
-            .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS", without_local_paths()),
+            // Cargo adds these to the flags in `.cargo/config.toml`; the environment would replace them.
+            .args(["--config".to_owned(), format!("build.rustflags={}", json!(without_local_paths()))]),
     )?;
     let folder = if mode == Mode::Dev { "debug" } else { profile };
     Ok(paths::target().join(TARGET).join(folder).join("frontend.wasm"))
@@ -117,14 +117,14 @@ fn compile(mode: Mode) -> anyhow::Result<PathBuf> {
 
 /// Panic messages name source files; where those lie on this machine is nobody's business, and two
 /// machines are to build the same bytes.
-fn without_local_paths() -> String {
+fn without_local_paths() -> Vec<String> {
     let home = std::env::var_os("CARGO_HOME").map(PathBuf::from).or_else(|| {
         let home = std::env::home_dir()?;
         Some(home.join(".cargo"))
     });
     let registry = home.map(|home| home.join("registry/src")).unwrap_or_default();
     let crates = std::fs::read_dir(registry).into_iter().flatten().flatten().map(|entry| entry.path());
-    crates.map(|folder| format!("--remap-path-prefix={}=crates ", folder.display())).collect()
+    crates.map(|folder| format!("--remap-path-prefix={}=crates", folder.display())).collect()
 }
 
 fn bind(module: &Path, pkg: &Path, mode: Mode) -> anyhow::Result<()> {

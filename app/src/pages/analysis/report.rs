@@ -20,6 +20,7 @@ use crate::{
     components::{ButtonKind, ButtonLink, Card, ErrorBox, Fact, Facts, FindingSwatch, PageHead, finding_name},
     format,
     frame::use_link,
+    load::load_later,
     pages::preview::url::View,
 };
 
@@ -197,7 +198,7 @@ fn Narrowing(look: Memo<Look>, analysis: Shown) -> impl IntoView {
         .collect_view();
     // Counted by the database, since the analysis is not split by every part at once.
     // It may take a pass over the table, so it begins in the browser, and no paint waits for it.
-    let counted = LocalResource::new(move || {
+    let counted = load_later(move || {
         let filter = look.with(|l| l.narrows().then(|| l.preview().filter));
         let rule = analysis.with(|a| a.as_ref().map(|a| a.rule.clone()));
         async move {
@@ -239,15 +240,13 @@ fn Narrowing(look: Memo<Look>, analysis: Shown) -> impl IntoView {
                         "Clear"
                     </a>
                     <a class="btn" href=link(&look.preview().href()) data-testid="narrowed-preview">
-                        <Transition fallback=|| "See the rows">
-                            {move || Suspend::new(async move {
-                                match counted.await {
-                                    Ok(Some(n)) => format!("See {}", format::counted(n, "row", "rows")),
-                                    // The preview itself says what is wrong.
-                                    Ok(None) | Err(_) => "See the rows".into(),
-                                }
-                            })}
-                        </Transition>
+                        {move || {
+                            counted.value.with(|rows| match rows {
+                                Some(Ok(Some(n))) => format!("See {}", format::counted(*n, "row", "rows")),
+                                // The preview itself says what is wrong.
+                                _ => "See the rows".into(),
+                            })
+                        }}
                     </a>
                 </div>
             }

@@ -25,7 +25,7 @@ use crate::{
     components::{Card, EmptyState, ErrorBox, PageHead, Skeleton},
     format,
     frame::{use_link, use_refresh, use_rule},
-    load::{Load, load_first},
+    load::{Later, Load, load_first, load_later},
 };
 use filter_bar::FilterBar;
 use grid::RowGrid;
@@ -51,16 +51,17 @@ pub fn PreviewPage() -> impl IntoView {
     );
     // These two make a pass over the table. They begin in the browser, because neither the first
     // paint nor the page's becoming alive should wait for them.
-    let count = LocalResource::new(move || {
+    let count = load_later(move || {
         let ((_, rule), filter) = (source(), filter.get());
         async move { (count_rows(rule, filter.clone()).await, filter) }
     });
-    let plan = LocalResource::new(move || {
+    let plan = load_later(move || {
         let ((_, rule), options, view) = (source(), options.get(), view.get());
         async move { (make_plan(rule, options).await, view) }
     });
-    let to_change = Signal::derive(move || plan.get().and_then(|(plan, _)| plan.ok()).map(|plan| plan.to_change));
-    let (planning, set_planning) = signal(false);
+    let to_change = Signal::derive(move || {
+        plan.value.with(|plan| plan.as_ref().and_then(|(plan, _)| plan.as_ref().ok()).map(|plan| plan.to_change))
+    });
     let choices = load_first(move || rule.get(), row_facets);
 
     view! {
@@ -85,15 +86,12 @@ pub fn PreviewPage() -> impl IntoView {
         <div class="preview-split">
             <Rows first count view />
             <Card title="Plan" note=MaybeProp::derive(move || Some(view.with(|v| mode_name(v.mode)).into()))>
-                <div class="plan" class:waiting=planning aria-busy=move || planning.get().to_string()>
-                    <Transition fallback=|| view! { <Skeleton lines=6 /> } set_pending=set_planning>
-                        {move || Suspend::new(async move {
-                            match plan.await {
-                                (Ok(plan), view) => view! { <PlanCard plan view /> }.into_any(),
-                                (Err(error), _) => view! { <ErrorBox error /> }.into_any(),
-                            }
-                        })}
-                    </Transition>
+                <div class="plan" class:waiting=plan.pending aria-busy=move || plan.pending.get().to_string()>
+                    {move || match plan.value.get() {
+                        None => view! { <Skeleton lines=6 /> }.into_any(),
+                        Some((Ok(plan), view)) => view! { <PlanCard plan view /> }.into_any(),
+                        Some((Err(error), _)) => view! { <ErrorBox error /> }.into_any(),
+                    }}
                 </div>
             </Card>
         </div>
@@ -122,27 +120,23 @@ type Counted = (Result<i64, AppError>, RowFilter);
 
 /// The rows counted, in words.
 #[component]
-fn Verdict(view: Memo<View>, count: LocalResource<Counted>) -> impl IntoView {
-    let (counting, set_counting) = signal(false);
-    view! {
-        <span class:waiting=counting>
-        <Transition fallback=|| view! { <span class="counting">"Counting the rows\u{2026}"</span> } set_pending=set_counting>
-            {move || Suspend::new(async move {
-                let (counted, _) = count.await;
-                let Ok(rows) = counted else { return view! { "The rows could not be counted." }.into_any() };
-                let number = view! { <span class="num" data-testid="preview-count">{format::count(rows)}</span> };
-                let words = if view.with_untracked(View::is_plan) {
-                    if rows == 1 { " row would change." } else { " rows would change." }
-                } else if rows == 1 {
-                    " row is let through by the filter."
-                } else {
-                    " rows are let through by the filter."
-                };
-                view! { {number} {words} }.into_any()
-            })}
-        </Transition>
-        </span>
-    }
+fn Verdict(view: Memo<View>, count: Later<Counted>) -> impl IntoView {
+    let words = move || {
+        let Some((counted, _)) = count.value.get() else {
+            return view! { <span class="counting">"Counting the rows\u{2026}"</span> }.into_any();
+        };
+        let Ok(rows) = counted else { return view! { "The rows could not be counted." }.into_any() };
+        let number = view! { <span class="num" data-testid="preview-count">{format::count(rows)}</span> };
+        let words = if view.with_untracked(View::is_plan) {
+            if rows == 1 { " row would change." } else { " rows would change." }
+        } else if rows == 1 {
+            " row is let through by the filter."
+        } else {
+            " rows are let through by the filter."
+        };
+        view! { {number} {words} }.into_any()
+    };
+    view! { <span class:waiting=count.pending>{words}</span> }
 }
 
 /// The filtered view as CSV, whole.
@@ -167,7 +161,7 @@ fn ExportLink(rule: Signal<RuleSlug>, view: Memo<View>) -> impl IntoView {
 #[component]
 fn Rows(
     first: Load<(Result<FirstRows, AppError>, RuleSlug, View)>,
-    count: LocalResource<Counted>,
+    count: Later<Counted>,
     view: Memo<View>,
 ) -> impl IntoView {
     let hidden = RwSignal::new(vec![Column::Key]);
@@ -177,7 +171,7 @@ fn Rows(
     // The count of another filter is none.
     let total = Signal::derive(move || {
         let wanted = view.with(View::full_filter);
-        count.get().and_then(|(rows, filter)| rows.ok().filter(|_| filter == wanted))
+        count.value.get().and_then(|(rows, filter)| rows.ok().filter(|_| filter == wanted))
     });
     let note = MaybeProp::derive(move || range.with(|r| (!r.is_empty()).then(|| format!("rows {r}"))));
     view! {

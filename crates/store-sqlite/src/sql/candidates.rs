@@ -35,7 +35,9 @@ impl Bound<'_> {
                 format!("CREATE TABLE IF NOT EXISTS {table} (k INTEGER PRIMARY KEY, {keys}, cur, new, what)")
             }
             Walk::Key => {
-                format!("CREATE TABLE IF NOT EXISTS {table} ({keys}, cur, new, what, PRIMARY KEY ({keys})) WITHOUT ROWID")
+                format!(
+                    "CREATE TABLE IF NOT EXISTS {table} ({keys}, cur, new, what, PRIMARY KEY ({keys})) WITHOUT ROWID"
+                )
             }
         }
     }

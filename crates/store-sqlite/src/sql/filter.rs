@@ -52,7 +52,9 @@ impl Bound<'_> {
     ) -> Result<(), StoreError> {
         let known = &self.rule.target.dimensions;
         if let Some((name, _)) = filter.dimensions.iter().find(|(name, _)| !known.iter().any(|d| d.0 == *name)) {
-            return Err(StoreError::Unsupported(format!("The rule has no dimension {name}. Leave it out of the filter.")));
+            return Err(StoreError::Unsupported(format!(
+                "The rule has no dimension {name}. Leave it out of the filter."
+            )));
         }
         for dimension in known {
             let values: Vec<&String> =
@@ -66,12 +68,7 @@ impl Bound<'_> {
     }
 
     /// From is within, until is not.
-    fn time_conditions(
-        &self,
-        filter: &RowFilter,
-        binds: &mut Binds,
-        all: &mut Vec<String>,
-    ) -> Result<(), StoreError> {
+    fn time_conditions(&self, filter: &RowFilter, binds: &mut Binds, all: &mut Vec<String>) -> Result<(), StoreError> {
         if filter.from.is_none() && filter.until.is_none() {
             return Ok(());
         }

@@ -59,10 +59,12 @@ impl Order {
         match bound.walk() {
             Walk::RowNumber(rowid) => terms.push(Term { expression: format!("{plus}t.{rowid}"), nullable: false }),
             Walk::Key => {
-                terms.extend(target.key.iter().map(|column| Term {
-                    expression: format!("{plus}t.{}", column.quoted()),
-                    nullable: false,
-                }));
+                terms.extend(
+                    target
+                        .key
+                        .iter()
+                        .map(|column| Term { expression: format!("{plus}t.{}", column.quoted()), nullable: false }),
+                );
             }
         }
         let mark = format!("{}:{direction:?}", sort.as_str());

@@ -13,7 +13,6 @@ use amend_engine::store::{
 };
 use amend_store_sqlite::{SqliteOptions, SqliteStore};
 use chrono::{DateTime, Utc};
-use sqlx::{AssertSqlSafe, Connection as _, SqliteConnection, sqlite::SqliteConnectOptions};
 
 pub struct Place {
     folder: PathBuf,
@@ -38,12 +37,6 @@ impl Place {
         store.migrate().await.expect("it migrates");
         store
     }
-
-    /// A connection that the store does not know.
-    pub async fn plain(&self) -> SqliteConnection {
-        let options = SqliteConnectOptions::new().filename(self.file()).busy_timeout(Duration::from_secs(5));
-        SqliteConnection::connect_with(&options).await.expect("a plain connection")
-    }
 }
 
 impl Drop for Place {
@@ -52,14 +45,6 @@ impl Drop for Place {
             eprintln!("{} stays: {error}", self.folder.display());
         }
     }
-}
-
-pub async fn run_sql(connection: &mut SqliteConnection, sql: &str) {
-    sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(connection).await.unwrap_or_else(|e| panic!("{sql}: {e}"));
-}
-
-pub async fn one_text(connection: &mut SqliteConnection, sql: &str) -> Option<String> {
-    sqlx::query_scalar(AssertSqlSafe(sql.to_owned())).fetch_one(connection).await.unwrap_or_else(|e| panic!("{sql}: {e}"))
 }
 
 pub fn at(seconds: i64) -> DateTime<Utc> {
