@@ -5,7 +5,6 @@
 
 mod compress;
 mod sizes;
-mod snip;
 mod stamp;
 
 use std::fs::File;
@@ -123,15 +122,15 @@ fn without_local_paths() -> Vec<String> {
         Some(home.join(".cargo"))
     });
     let registry = home.map(|home| home.join("registry/src")).unwrap_or_default();
-    let crates = std::fs::read_dir(registry).into_iter().flatten().flatten().map(|entry| entry.path());
-    crates.map(|folder| format!("--remap-path-prefix={}=crates", folder.display())).collect()
+    let mut sources: Vec<PathBuf> =
+        std::fs::read_dir(registry).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
+    // Cargo builds anew when the flags come in another order.
+    sources.sort();
+    sources.iter().map(|folder| format!("--remap-path-prefix={}=crates", folder.display())).collect()
 }
 
 fn bind(module: &Path, pkg: &Path, mode: Mode) -> anyhow::Result<()> {
-    let mut module = std::fs::read(module).with_context(|| format!("cannot read {}", module.display()))?;
-    if mode == Mode::Release {
-        module = snip::unused_hydration(&module)?;
-    }
+    let module = std::fs::read(module).with_context(|| format!("cannot read {}", module.display()))?;
     Bindgen::new()
         .input_bytes("amend", module)
         .out_name("amend")
