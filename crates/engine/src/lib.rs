@@ -20,6 +20,7 @@ mod rollback;
 mod rows;
 mod rules;
 mod runs;
+mod strategy;
 mod takeover;
 mod validate;
 mod worker;

@@ -17,7 +17,8 @@ pub(crate) const COLUMNS: &str = "r.id, r.rule, r.kind, r.state, r.phase, r.opti
     r.started_by, r.created_at, r.started_at, r.ended_at, r.plan_hash, r.expected::text AS expected,
     r.before::text AS before, r.after::text AS after, r.validation::text AS validation, r.error::text AS error,
     r.changed, r.skipped, r.failed, r.conflicts, r.deleted, r.remaining, r.chunks, r.scanned, r.duration_ms,
-    r.to_change, r.to_scan, r.rate, r.batch_size, r.takeovers, r.cursor, r.lease_owner, r.lease_until, r.fence";
+    r.to_change, r.to_scan, r.rate, r.batch_size, r.takeovers, r.cursor, r.lease_owner, r.lease_until, r.fence,
+    r.walk::text AS walk, r.effect::text AS effect, r.footprint::text AS footprint";
 
 #[derive(FromRow)]
 pub(crate) struct RunRow {
@@ -58,6 +59,9 @@ pub(crate) struct RunRow {
     lease_owner: Option<String>,
     lease_until: Option<DateTime<Utc>>,
     fence: i64,
+    walk: Option<String>,
+    effect: Option<String>,
+    footprint: Option<String>,
 }
 
 impl RunRow {
@@ -103,6 +107,8 @@ impl RunRow {
             after: self.value("after", self.after.as_deref())?,
             error: self.value("error", self.error.as_deref())?,
             takeovers: self.takeovers,
+            walk: self.value("walk", self.walk.as_deref())?,
+            effect: self.value("effect", self.effect.as_deref())?,
         })
     }
 
@@ -110,6 +116,7 @@ impl RunRow {
         Ok(StoredRun {
             view: self.view()?,
             expected: self.value("expected", self.expected.as_deref())?,
+            footprint: self.value("footprint", self.footprint.as_deref())?,
             cursor: self.cursor,
             lease_owner: self.lease_owner,
             lease_until: self.lease_until,

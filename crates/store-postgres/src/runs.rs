@@ -232,7 +232,9 @@ impl Runs for PostgresStore {
                validation = coalesce($17::text::jsonb, validation), error = coalesce($18::text::jsonb, error),
                cursor = CASE WHEN $19 THEN $20 ELSE cursor END,
                scanned = coalesce($21, scanned), changed = coalesce($22, changed), failed = coalesce($23, failed),
-               conflicts = coalesce($24, conflicts), deleted = coalesce($25, deleted)
+               conflicts = coalesce($24, conflicts), deleted = coalesce($25, deleted),
+               walk = coalesce($26::text::jsonb, walk), footprint = coalesce($27::text::jsonb, footprint),
+               effect = coalesce($28::text::jsonb, effect)
              WHERE id = $1 AND fence = $2 AND ($3::text[] IS NULL OR state = ANY($3))",
         )
         .bind(lease.run_id.as_str())
@@ -260,6 +262,9 @@ impl Runs for PostgresStore {
         .bind(patch.failed)
         .bind(patch.conflicts)
         .bind(patch.deleted)
+        .bind(optional_json(patch.walk.as_ref())?)
+        .bind(optional_json(patch.footprint.as_ref())?)
+        .bind(optional_json(patch.effect.as_ref())?)
         .execute(&self.pool)
         .await
         .map_err(db)?;

@@ -28,6 +28,7 @@ mod run_row;
 mod runs;
 mod samples;
 mod shape;
+mod slices;
 mod sql;
 mod store;
 mod summarise;

@@ -87,6 +87,8 @@ pub(crate) fn read_view(row: &SqliteRow) -> Result<RunView, StoreError> {
         after: r.json("found_after")?,
         error: r.json("error")?,
         takeovers: r.get("takeovers")?,
+        walk: r.json("walk")?,
+        effect: r.json("effect")?,
     })
 }
 
@@ -96,6 +98,7 @@ pub(crate) fn read_stored(row: &SqliteRow) -> Result<StoredRun, StoreError> {
     Ok(StoredRun {
         cursor: r.get("cursor")?,
         expected: r.json("expected")?,
+        footprint: r.json("footprint")?,
         lease_owner: r.get("lease_owner")?,
         lease_until: r.time("lease_until")?,
         fence: r.get("fence")?,

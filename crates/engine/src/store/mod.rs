@@ -13,6 +13,7 @@ mod error;
 mod findings;
 mod people;
 mod runs;
+mod slices;
 
 pub use bulk::{Bulk, BulkRows, BulkTable, BulkWriter, MarketDataRow, SymbolRow};
 pub use catalog::{Catalog, ColumnInfo, ServerInfo, StoreKind, TableInfo};
@@ -21,8 +22,9 @@ pub use error::{StoreError, Trouble};
 pub use findings::Findings;
 pub use people::{AuditEntry, People, SessionRecord, TokenRecord, UserRecord};
 pub use runs::{Lease, NewRun, RunFilter, RunPatch, Runs, StoredRun};
+pub use slices::{Cut, Slice, SliceOutcome, SliceRequest, Slices, TableFacts};
 
 /// Everything, behind one pointer.
-pub trait Store: Catalog + Findings + Runs + Corrections + People + Bulk {}
+pub trait Store: Catalog + Findings + Runs + Corrections + Slices + People + Bulk {}
 
-impl<T: Catalog + Findings + Runs + Corrections + People + Bulk> Store for T {}
+impl<T: Catalog + Findings + Runs + Corrections + Slices + People + Bulk> Store for T {}

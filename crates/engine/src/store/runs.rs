@@ -1,8 +1,8 @@
 //! Runs, their leases, their log.
 
 use amend_domain::{
-    ChunkRecord, EventRecord, FindingCounts, Phase, PlanHash, RollbackOptions, RuleSlug, RunError, RunId, RunKind,
-    RunOptions, RunState, RunView, Validation,
+    ChunkRecord, Effect, EventRecord, FindingCounts, Footprint, Phase, PlanHash, RollbackOptions, RuleSlug, RunError,
+    RunId, RunKind, RunOptions, RunState, RunView, Validation, Walk,
 };
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -38,6 +38,8 @@ pub struct StoredRun {
     pub lease_until: Option<DateTime<Utc>>,
     /// The fencing token: grows by one with each lease.
     pub fence: i64,
+    /// The target's files when the run began.
+    pub footprint: Option<Footprint>,
 }
 
 /// The right to work on a run, until it expires. Every write of a worker carries its fence.
@@ -74,6 +76,9 @@ pub struct RunPatch {
     pub failed: Option<i64>,
     pub conflicts: Option<i64>,
     pub deleted: Option<i64>,
+    pub walk: Option<Walk>,
+    pub footprint: Option<Footprint>,
+    pub effect: Option<Effect>,
 }
 
 /// Newest first.

@@ -2,14 +2,16 @@
 
 mod backoff;
 mod finish;
+mod lanes;
 pub(crate) mod pace;
+mod progress;
 mod walk;
 
 use std::time::Duration;
 
 use amend_domain::{
-    BatchSize, ErrorCode, FindingCounts, LiveMessage, Phase, Problem, RollbackOptions, Rule, RunError, RunId, RunKind,
-    RunOptions, RunState, Summary,
+    BatchSize, Effect, ErrorCode, FindingCounts, LiveMessage, Phase, Problem, RollbackOptions, Rule, RunError, RunId,
+    RunKind, RunOptions, RunState, Summary,
 };
 use chrono::TimeDelta;
 use tokio::task::JoinHandle;
@@ -20,6 +22,7 @@ use crate::{
     facade::{Engine, public},
     plan::{drifted, plan_hash},
     store::{Lease, RunPatch, StoreError, StoredRun},
+    strategy::choose,
 };
 
 /// Why a worker leaves its run.
@@ -99,6 +102,8 @@ pub(crate) struct Worker {
     pub(crate) run: StoredRun,
     /// The pass of the closing look, so that the proof right after it needs no second one.
     pub(crate) seen: Option<Summary>,
+    /// A walk by blocks has passed over rows that made trouble.
+    left_over: bool,
 }
 
 /// Ends the heartbeat and frees the place in this process, also when the worker's task is dropped.
@@ -138,7 +143,8 @@ impl Engine {
         let run = self.stored_or_problem(id).await?;
         let rule = self.rule_or_problem(&run.view.rule).await?;
         let job = Job::of(&run)?;
-        let mut worker = Worker { engine: self.clone(), lease: lease.clone(), rule, job, run, seen: None };
+        let mut worker =
+            Worker { engine: self.clone(), lease: lease.clone(), rule, job, run, seen: None, left_over: false };
         let ended = worker.drive().await;
         match ended {
             Ok(()) => {}
@@ -188,6 +194,9 @@ impl Worker {
         }
         if self.run.view.to_change.is_none() {
             self.count().await?;
+        }
+        if self.run.view.walk.is_none() && self.run.footprint.is_none() {
+            self.choose_walk().await?;
         }
         match self.correct_until_nothing_is_left().await? {
             End::Done => self.finish(false).await,
@@ -260,6 +269,32 @@ impl Worker {
         self.event("counted", &message).await
     }
 
+    /// Looks at the table, decides how to go through it, and remembers what its files are like.
+    async fn choose_walk(&mut self) -> Result<(), Stop> {
+        let store = self.engine.inner.store.clone();
+        let walk = match &self.job {
+            Job::Correct(options) => {
+                let facts = store.table_facts(&self.rule).await?;
+                Some(choose(&facts, options, &self.engine.inner.config))
+            }
+            Job::Restore(..) => None,
+        };
+        if let Some(walk) = &walk {
+            self.event("walk", &walk.reason).await?;
+        }
+        let footprint = store.footprint(&self.rule).await?;
+        self.update(None, RunPatch { walk, footprint, ..RunPatch::default() }).await?;
+        Ok(())
+    }
+
+    /// What the run did to the table's files, where the database says.
+    pub(crate) async fn effect(&self) -> Result<Option<Effect>, Stop> {
+        let Some(before) = self.run.footprint else { return Ok(None) };
+        let rows = self.run.view.before.map_or(0, |counts| counts.total());
+        let after = self.engine.inner.store.footprint(&self.rule).await?;
+        Ok(after.map(|after| Effect::new(before, after, self.run.view.changed, rows)))
+    }
+
     async fn fail(&mut self, problem: Problem) -> Result<(), Stop> {
         let now = self.engine.inner.clock.now();
         self.event("failed", &problem.to_string()).await?;
@@ -298,6 +333,11 @@ impl Worker {
         let now = self.engine.inner.clock.now();
         self.run.view.started_at.map_or(0, |begun| (now - begun).num_milliseconds())
     }
+}
+
+/// Trouble of our own making.
+pub(crate) fn internal(message: &str) -> Problem {
+    Problem::new(ErrorCode::Internal, message)
 }
 
 fn drift(options: &RunOptions, seen: &FindingCounts, now: &FindingCounts) -> Problem {
