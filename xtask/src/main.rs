@@ -1,4 +1,4 @@
-//! The project's own tasks: `cargo xtask run | test | build | dist | setup`.
+//! The project's own tasks: `cargo xtask run | test | build | bench | dist | setup`.
 //!
 //! What it is: the one place that knows in which order things are built, which tools that takes
 //! and how tests get their databases. What it is not: part of the product; nothing depends on it.
@@ -6,6 +6,7 @@
 
 #![forbid(unsafe_code)]
 
+mod bench;
 mod build;
 mod dist;
 mod paths;
@@ -28,6 +29,9 @@ Usage: cargo xtask TASK
   build [--dev]     web assets and target/release/amend, one file with the assets inside it;
                     fails when the assets are above their size budget
                     --dev: unoptimised, target/debug/amend reading target/site from disk
+  bench NAME        a measured comparison on a throw-away database: correct-pg, rollback-pg,
+                    correct-sqlite, analyze, neighbours; --rows N, --pairs N; the result
+                    goes into bench/RESULTS.md
   dist              build, then pack the stripped program into target/dist
   setup             only install what the other tasks need; says nothing when all is there
 
@@ -66,6 +70,7 @@ fn dispatch(arguments: &[String]) -> anyhow::Result<ExitCode> {
         },
         ("build", []) => done(build::build(build::Mode::Release)),
         ("build", ["--dev"]) => done(build::build(build::Mode::Dev)),
+        ("bench", [_, ..]) => done(bench::bench(&rest)),
         ("dist", []) => done(dist::dist()),
         ("setup", []) => done(setup::everything()),
         _ => Ok(wrong_use(&format!("unknown: {}", arguments.join(" ")))),

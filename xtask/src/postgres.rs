@@ -15,7 +15,7 @@ use nix::unistd::User;
 use crate::{paths, process, setup};
 
 /// Nothing in this cluster is worth a wait for the disk.
-const SETTINGS: [&str; 8] = [
+const HASTY: [&str; 8] = [
     "listen_addresses=127.0.0.1",
     "fsync=off",
     "synchronous_commit=off",
@@ -24,6 +24,18 @@ const SETTINGS: [&str; 8] = [
     "shared_buffers=256MB",
     "max_wal_size=4GB",
     "jit=off",
+];
+
+/// As on a server that means it; what is measured must pay for its durability.
+const DURABLE: [&str; 8] = [
+    "listen_addresses=127.0.0.1",
+    "fsync=on",
+    "synchronous_commit=on",
+    "full_page_writes=on",
+    "shared_buffers=2GB",
+    "max_wal_size=8GB",
+    "checkpoint_timeout=30min",
+    "autovacuum=off",
 ];
 
 /// Where `initdb` and `postgres` lie: on `PATH`, where `pg_config` says, or where Debian puts them.
@@ -62,11 +74,21 @@ pub struct Cluster {
     folder: PathBuf,
     port: u16,
     owner: Option<User>,
+    settings: &'static [&'static str],
 }
 
 impl Cluster {
-    /// Makes a cluster and waits until it takes connections.
+    /// Makes a cluster for tests and waits until it takes connections.
     pub fn start() -> anyhow::Result<Self> {
+        Self::start_with(&HASTY)
+    }
+
+    /// Makes one to measure on.
+    pub fn start_durable() -> anyhow::Result<Self> {
+        Self::start_with(&DURABLE)
+    }
+
+    fn start_with(settings: &'static [&'static str]) -> anyhow::Result<Self> {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let binaries = setup::postgres_server()?;
         let folder = std::env::temp_dir().join(format!(
@@ -74,7 +96,8 @@ impl Cluster {
             std::process::id(),
             COUNT.fetch_add(1, Ordering::Relaxed)
         ));
-        let mut cluster = Self { server: None, binaries, folder, port: process::free_port()?, owner: owner()? };
+        let (port, owner) = (process::free_port()?, owner()?);
+        let mut cluster = Self { server: None, binaries, folder, port, owner, settings };
         process::step("throw-away PostgreSQL", || cluster.launch())?;
         Ok(cluster)
     }
@@ -116,7 +139,7 @@ impl Cluster {
             .arg(&data)
             .args(["-c", &format!("port={}", self.port)])
             .args(["-c", &format!("unix_socket_directories={}", self.folder.display())])
-            .args(SETTINGS.iter().flat_map(|setting| ["-c", setting]))
+            .args(self.settings.iter().flat_map(|setting| ["-c", setting]))
             .stdout(Stdio::from(log_file.try_clone()?))
             .stderr(Stdio::from(log_file))
             // Ctrl-C in a terminal goes to a whole group; the tests must end before their database.

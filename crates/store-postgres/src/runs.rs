@@ -234,7 +234,7 @@ impl Runs for PostgresStore {
                scanned = coalesce($21, scanned), changed = coalesce($22, changed), failed = coalesce($23, failed),
                conflicts = coalesce($24, conflicts), deleted = coalesce($25, deleted),
                walk = coalesce($26::text::jsonb, walk), footprint = coalesce($27::text::jsonb, footprint),
-               effect = coalesce($28::text::jsonb, effect)
+               effect = coalesce($28::text::jsonb, effect), skipped = coalesce($29, skipped)
              WHERE id = $1 AND fence = $2 AND ($3::text[] IS NULL OR state = ANY($3))",
         )
         .bind(lease.run_id.as_str())
@@ -265,6 +265,7 @@ impl Runs for PostgresStore {
         .bind(optional_json(patch.walk.as_ref())?)
         .bind(optional_json(patch.footprint.as_ref())?)
         .bind(optional_json(patch.effect.as_ref())?)
+        .bind(patch.skipped)
         .execute(&self.pool)
         .await
         .map_err(db)?;

@@ -40,6 +40,11 @@ struct Piece {
 }
 
 impl Frontier {
+    /// Of all leaves, cut off or not.
+    fn blocks(&self) -> i64 {
+        self.leaves.iter().map(|(_, blocks)| blocks).sum()
+    }
+
     /// Takes at most so many blocks of one leaf.
     fn cut(&mut self, blocks: i64) -> Option<Piece> {
         while let Some((leaf, size)) = self.leaves.get(self.leaf) {
@@ -88,6 +93,19 @@ impl SliceRow {
         }
     }
 
+    /// Rows of the step that is next: its stripes' share of its part.
+    #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "an average times a few blocks")]
+    fn rows_looked_at(&self, rows_per_block: f64) -> i64 {
+        let part = self.now();
+        // What all stripes up to one have together, so that rounding does not add up.
+        let upto = |stripes: i64| {
+            let blocks = (part.to_block - part.from_block) * stripes;
+            (blocks as f64 * rows_per_block / part.stripes as f64).round() as i64
+        };
+        let end = if part.and_the_rest { part.stripes } else { part.stripe + 1 };
+        upto(end) - upto(part.stripe)
+    }
+
     /// Moves on. `few` says that the step met so few candidates that the part's other stripes are
     /// worth one step together.
     fn advance(&mut self, few: bool) {
@@ -113,8 +131,7 @@ const SLICE: &str = "s.leaf, s.from_block, s.to_block, s.part_blocks, s.parts, s
 
 #[derive(FromRow)]
 struct StepRow {
-    looked: i64,
-    candidates: i64,
+    locked: i64,
     #[sqlx(flatten)]
     totals: Totals,
 }
@@ -182,15 +199,17 @@ async fn step(tx: &mut Tx, request: &SliceRequest<'_>, begun: Instant) -> Result
     let sql = blocks::correct(&leaf, request, part, no, &mut args);
     let found = StepRow::from_row(&fetch_one(tx, sql, args).await?).map_err(db)?;
     found.totals.check()?;
-    row.advance(found.candidates <= request.few);
+    let scanned = row.rows_looked_at(request.rows_per_block);
+    row.advance(found.locked <= request.few);
     save(tx, lease, request.slice, &row, Some(request.until)).await?;
     let done = Done {
         no,
         at: request.now,
         begun,
-        scanned: found.looked,
+        scanned,
         changed: found.totals.changed,
-        skipped: found.candidates - found.totals.changed,
+        // What others hold was not seen; the look after the walk counts it.
+        skipped: found.locked - found.totals.changed,
         conflicts: 0,
         deleted: 0,
         batch_size: part.to_block - part.from_block,
@@ -205,7 +224,6 @@ async fn step(tx: &mut Tx, request: &SliceRequest<'_>, begun: Instant) -> Result
         done: row.is_done(),
         scanned: done.scanned,
         changed: done.changed,
-        skipped: done.skipped,
         state,
         duration_ms: done.duration_ms(),
     })
@@ -288,11 +306,11 @@ impl Slices for PostgresStore {
         self.files(rule).await
     }
 
-    async fn begin_block_walk(&self, lease: &Lease, rule: &Rule, walk: i64) -> Result<bool, StoreError> {
+    async fn begin_block_walk(&self, lease: &Lease, rule: &Rule, walk: i64) -> Result<i64, StoreError> {
         let mut tx = self.pool.begin().await.map_err(db)?;
         let (present, _) = frontier(&mut tx, lease).await?;
-        if present.is_some_and(|f| f.walk == walk) {
-            return Ok(false);
+        if let Some(present) = present.filter(|f| f.walk == walk) {
+            return Ok(present.blocks());
         }
         let leaves = facts::leaves(&mut tx, rule).await?.into_iter().map(|l| (l.name, l.blocks)).collect();
         let begun = Frontier { walk, leaves, leaf: 0, block: 0 };
@@ -308,7 +326,7 @@ impl Slices for PostgresStore {
             .await
             .map_err(db)?;
         tx.commit().await.map_err(db)?;
-        Ok(true)
+        Ok(begun.blocks())
     }
 
     async fn take_slice(

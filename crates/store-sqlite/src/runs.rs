@@ -325,6 +325,7 @@ fn update_sql(
         ("remaining", patch.remaining),
         ("batch_size", patch.batch_size),
         ("scanned", patch.scanned),
+        ("skipped", patch.skipped),
         ("changed", patch.changed),
         ("failed", patch.failed),
         ("conflicts", patch.conflicts),

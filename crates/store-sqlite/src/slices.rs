@@ -26,7 +26,7 @@ impl Slices for SqliteStore {
         Ok(None)
     }
 
-    async fn begin_block_walk(&self, _lease: &Lease, _rule: &Rule, _walk: i64) -> Result<bool, StoreError> {
+    async fn begin_block_walk(&self, _lease: &Lease, _rule: &Rule, _walk: i64) -> Result<i64, StoreError> {
         no_blocks()
     }
 

@@ -71,6 +71,8 @@ pub struct RunPatch {
     pub cursor: Option<Option<String>>,
     /// Set for a sweep, so that the bar does not run backwards: rows looked at.
     pub scanned: Option<i64>,
+    /// Set where chunks cannot see what they pass over.
+    pub skipped: Option<i64>,
     /// Counters of a dry run or a failed-row count; chunks count for themselves.
     pub changed: Option<i64>,
     pub failed: Option<i64>,

@@ -65,6 +65,9 @@ pub struct SliceRequest<'a> {
     /// Once a stripe of a part had at most so many candidates, the part's other stripes are dealt with
     /// in one step.
     pub few: i64,
+    /// Rows of a block, on average: what a step looked at is told by its blocks, because counting rows
+    /// that pass no filter would cost a pass of its own.
+    pub rows_per_block: f64,
     pub lock_timeout: Duration,
     pub statement_timeout: Duration,
     pub now: DateTime<Utc>,
@@ -77,10 +80,9 @@ pub struct SliceRequest<'a> {
 pub struct SliceOutcome {
     /// The slice has no step left.
     pub done: bool,
+    /// Told by its blocks: see [`SliceRequest::rows_per_block`].
     pub scanned: i64,
     pub changed: i64,
-    /// Candidates that were locked by others or changed under our eyes.
-    pub skipped: i64,
     /// The run's state as the transaction saw it.
     pub state: RunState,
     pub duration_ms: i64,
@@ -96,11 +98,12 @@ pub trait Slices: Send + Sync + 'static {
     async fn footprint(&self, rule: &Rule) -> Result<Option<Footprint>, StoreError>;
 
     /// Begins a walk over all blocks that the target has now, and forgets what is left of an earlier
-    /// one. False (and nothing done) when this run is at that walk already, as after a takeover.
+    /// one; goes on when this run is at that walk already, as after a takeover. Gives the blocks that
+    /// the walk has in all.
     ///
     /// # Errors
     /// [`StoreError::LeaseLost`]; [`StoreError::Unsupported`] where there are no blocks.
-    async fn begin_block_walk(&self, lease: &Lease, rule: &Rule, walk: i64) -> Result<bool, StoreError>;
+    async fn begin_block_walk(&self, lease: &Lease, rule: &Rule, walk: i64) -> Result<i64, StoreError>;
 
     /// A slice whose holder is gone (its time is up, or it worked under an older lease), otherwise the
     /// next blocks of the frontier. `None` when nothing is left to take: others may still be at work.

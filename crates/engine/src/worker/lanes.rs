@@ -27,6 +27,9 @@ const BLOCKS: (i64, i64) = (16, 32_768);
 /// Ranges that a lane rotates over when it is not alone: a stripe's dead rows make room only once no
 /// statement of another lane is as old as they are.
 const PARTS: i64 = 4;
+/// Rows of the first chunks at least: a walk by blocks has a cost for each chunk that fewer are not
+/// worth.
+const FIRST: i64 = 5_000;
 /// How long a slice stays with its holder after a step; longer than any step may take.
 const HELD: chrono::TimeDelta = chrono::TimeDelta::seconds(90);
 /// How often a lane without work looks for some that another one left.
@@ -47,6 +50,7 @@ struct Shared {
     rows: AtomicI64,
     /// Rows to be changed of each million blocks, at the run's beginning.
     rows_a_million_blocks: i64,
+    rows_per_block: f64,
     /// The walk is to end where it is: an error, a cancel, a pause.
     ending: AtomicBool,
     /// Rows were passed over that only a walk by key can deal with.
@@ -81,9 +85,9 @@ impl Worker {
     /// Walks over all blocks that the target has now.
     pub(super) async fn walk_blocks(&mut self, options: &RunOptions, walk: u32, stripes: u32) -> Result<Walked, Stop> {
         let store = self.engine.inner.store.clone();
-        store.begin_block_walk(&self.lease, &self.rule, i64::from(walk)).await?;
+        let blocks = store.begin_block_walk(&self.lease, &self.rule, i64::from(walk)).await?;
         let lanes = self.run.view.walk.as_ref().map_or(1, |w| w.workers.max(1));
-        let shared = Arc::new(self.share(options, lanes, stripes).await?);
+        let shared = Arc::new(self.share(options, lanes, stripes, blocks.max(1)));
         let (reports, mut news) = mpsc::channel(64);
         let mut set = JoinSet::new();
         for lane in 1..=lanes {
@@ -111,12 +115,12 @@ impl Worker {
         }
     }
 
-    async fn share(&self, options: &RunOptions, lanes: u32, stripes: u32) -> Result<Shared, Stop> {
+    fn share(&self, options: &RunOptions, lanes: u32, stripes: u32, blocks: i64) -> Shared {
         let engine = self.engine.clone();
         let config = &engine.inner.config;
-        let blocks = engine.inner.store.table_facts(&self.rule).await?.blocks.unwrap_or(1).max(1);
         let to_change = self.run.view.remaining.max(1);
-        Ok(Shared {
+        let rows = self.run.view.to_scan.unwrap_or(0);
+        Shared {
             lease: self.lease.clone(),
             rule: self.rule.clone(),
             options: options.clone(),
@@ -125,12 +129,13 @@ impl Worker {
             statement_timeout: self.statement_timeout(),
             stripes: i64::from(stripes.max(1)),
             parts: if lanes > 1 { PARTS } else { 1 },
-            rows: AtomicI64::new(self.run.view.batch_size),
+            rows: AtomicI64::new(self.run.view.batch_size.max(FIRST)),
             rows_a_million_blocks: to_change.saturating_mul(1_000_000) / blocks,
+            rows_per_block: per_block(rows, blocks),
             ending: AtomicBool::new(false),
             left_over: AtomicBool::new(false),
             engine,
-        })
+        }
     }
 
     /// One committed chunk: the books, the pace, the end.
@@ -164,6 +169,11 @@ impl Worker {
         }
         self.refuse_overtime()
     }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "an average")]
+fn per_block(rows: i64, blocks: i64) -> f64 {
+    rows as f64 / blocks as f64
 }
 
 fn crashed(error: &JoinError) -> Stop {
@@ -249,6 +259,7 @@ impl Lane {
                 scope: &shared.options.scope,
                 slice,
                 few: rows / 8,
+                rows_per_block: shared.rows_per_block,
                 lock_timeout: shared.lock_timeout,
                 statement_timeout: shared.statement_timeout,
                 now,

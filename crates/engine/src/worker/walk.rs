@@ -87,14 +87,18 @@ impl Worker {
     /// The first walk goes as chosen. Later ones find few rows, for which stripes are not worth their
     /// passes; rows that made trouble in company are taken one by one, which goes by key.
     async fn walk_once(&mut self, walk: u32) -> Result<Walked, Stop> {
-        let chosen = self.run.view.walk.as_ref().map(|w| (w.strategy, w.stripes));
-        match (&self.job, chosen) {
-            (Job::Correct(options), Some((Strategy::Blocks | Strategy::Ladder, stripes))) if !self.left_over => {
+        let stripes = self.run.view.walk.as_ref().map_or(1, |w| w.stripes);
+        match &self.job {
+            Job::Correct(options) if self.by_blocks() && !self.left_over => {
                 let options = options.clone();
                 self.walk_blocks(&options, walk, if walk == 1 { stripes } else { 1 }).await
             }
             _ => self.walk_by_key().await,
         }
+    }
+
+    fn by_blocks(&self) -> bool {
+        self.run.view.walk.as_ref().is_some_and(|w| w.strategy != Strategy::Key)
     }
 
     /// The closing look: what the run may still change, by the same definition as the preview.
@@ -113,7 +117,10 @@ impl Worker {
                 (counts.restorable + forced, None)
             }
         };
-        let patch = RunPatch { remaining: Some(left), after, duration_ms: Some(self.spent()), ..RunPatch::default() };
+        // A walk by blocks does not see what it passes over: that is what is left.
+        let skipped = self.by_blocks().then_some(self.run.view.skipped + left);
+        let duration_ms = Some(self.spent());
+        let patch = RunPatch { remaining: Some(left), after, skipped, duration_ms, ..RunPatch::default() };
         self.update(None, patch).await?;
         Ok(left)
     }

@@ -4,7 +4,7 @@
 use super::{journal_key, numbered, same_key};
 use crate::{shape::Shape, tx::Args};
 
-/// How the rows of `todo` are found again.
+/// How the rows of `locked` are found again.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Find {
     ByKey,
@@ -27,13 +27,6 @@ impl Find {
             }
         }
     }
-
-    const fn column(self) -> &'static str {
-        match self {
-            Self::ByKey => "",
-            Self::ByTid { .. } => "d.tid, ",
-        }
-    }
 }
 
 /// "The row lies in one of these blocks", the last one excluded.
@@ -41,41 +34,54 @@ pub(crate) fn blocks(alias: &str, from: i64, to: i64) -> String {
     format!("{alias}.ctid >= '({from},0)'::tid AND {alias}.ctid < '({to},0)'::tid")
 }
 
-/// The CTEs `locked`, `upd` and `jr`, reading a CTE `todo` with `k1.., cur, put, clash` (and `m1..`
-/// when `matched`, and `tid` when they are found by it): each row of the target that nobody else holds
-/// and that still has value `cur` (and still those match columns) gets value `put`.
-pub(crate) fn ctes(shape: &Shape, find: Find, matched: bool, run: &str, chunk: i64, args: &mut Args) -> String {
+/// Everything that a correction must leave as it is, of the row `t`, as one number. The same expression
+/// before and after; summed up, because rows come in any order.
+pub(crate) fn digest(shape: &Shape) -> String {
+    let others: Vec<String> = shape.others.iter().map(|c| c.hashable("t")).collect();
+    format!("hash_record_extended(ROW({}), 0)", others.join(", "))
+}
+
+/// The CTE `locked`, reading a CTE `todo` with `k1.., cur, put, clash` (and `m1..` when `matched`): the
+/// rows of the target that nobody else holds and that still have value `cur` (and still those match
+/// columns).
+pub(crate) fn locked(shape: &Shape, matched: bool) -> String {
     let still_matched = if matched {
         numbered(&shape.matches, "", |i, c| format!(" AND {} = d.m{i}", c.text_of("t")))
     } else {
         String::new()
     };
-    let keys = numbered(&shape.key, ", ", |i, _| format!("d.k{i}"));
-    let locked_keys = numbered(&shape.key, ", ", |i, _| format!("l.k{i}"));
-    let others: Vec<String> = shape.others.iter().map(|c| c.hashable("t")).collect();
-    // The same expression before and after: a sum, because rows come in any order.
-    let digest = format!("hash_record_extended(ROW({}), 0)", others.join(", "));
-    let value = shape.value.text_of("t");
     format!(
         "locked AS MATERIALIZED (
-           SELECT {tid}{keys}, d.cur, d.put, d.clash, {digest} AS before
+           SELECT {keys}, d.cur, d.put, d.clash, {digest} AS before
            FROM todo d JOIN {target} t ON {same}
            WHERE {value} IS NOT DISTINCT FROM d.cur{still_matched}
-           FOR NO KEY UPDATE OF t SKIP LOCKED),
-         upd AS (
-           UPDATE {target} t SET {column} = {put} FROM locked l WHERE {same_locked}
-           RETURNING {locked_keys}, l.cur, l.put, l.clash, l.before, {value} AS stored, {digest} AS after),
+           FOR NO KEY UPDATE OF t SKIP LOCKED)",
+        keys = numbered(&shape.key, ", ", |i, _| format!("d.k{i}")),
+        digest = digest(shape),
+        target = shape.target,
+        same = same_key(shape, "t", "d"),
+        value = shape.value.text_of("t"),
+    )
+}
+
+/// The CTEs `upd` and `jr`, reading `locked`: each of its rows gets value `put`.
+pub(crate) fn written(shape: &Shape, find: Find, run: &str, chunk: i64, args: &mut Args) -> String {
+    format!(
+        "upd AS (
+           UPDATE {target} t SET {column} = {put} FROM locked l WHERE {same}
+           RETURNING {keys}, l.cur, l.put, l.clash, l.before, {value} AS stored, {digest} AS after),
          jr AS (
            INSERT INTO amend.journal (run, chunk, old_value, new_value, rows, keys)
            SELECT {run}, {chunk}, u.cur, u.stored, count(*), array_agg({key})
            FROM upd u GROUP BY u.cur, u.stored
            RETURNING rows)",
         target = shape.target,
-        tid = find.column(),
-        same = find.same(shape, "d"),
         column = shape.value.quoted,
         put = shape.value.assigned("l.put"),
-        same_locked = find.same(shape, "l"),
+        same = find.same(shape, "l"),
+        keys = numbered(&shape.key, ", ", |i, _| format!("l.k{i}")),
+        value = shape.value.text_of("t"),
+        digest = digest(shape),
         run = args.text(run),
         chunk = args.int(chunk),
         key = journal_key(shape, "u"),

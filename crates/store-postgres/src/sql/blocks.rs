@@ -3,7 +3,10 @@
 
 use amend_engine::store::SliceRequest;
 
-use super::{apply, filter, finding, numbered, reference, reference::Among};
+use super::{
+    apply, filter, finding, numbered,
+    reference::{self, Among},
+};
 use crate::{shape::Shape, tx::Args};
 
 /// Rows that a block is taken to hold where it matters only roughly.
@@ -22,7 +25,8 @@ pub(crate) struct Part {
     pub and_the_rest: bool,
 }
 
-/// Answers with one row: `looked, candidates` and the [`apply::TOTALS`].
+/// Answers with one row: `locked` and the [`apply::TOTALS`]. Rows are locked as they are found, in one
+/// pass over the range; what others hold is not seen at all.
 pub(crate) fn correct(shape: &Shape, request: &SliceRequest<'_>, part: Part, chunk: i64, args: &mut Args) -> String {
     let mut conditions = filter::scope(shape, request.scope, args);
     conditions.add(apply::blocks("t", part.from_block, part.to_block));
@@ -30,29 +34,34 @@ pub(crate) fn correct(shape: &Shape, request: &SliceRequest<'_>, part: Part, chu
         let operator = if part.and_the_rest { ">=" } else { "=" };
         conditions.add(format!("({} & {}) {operator} {}", hash(shape), part.stripes - 1, part.stripe));
     }
-    let keys = numbered(&shape.key, ", ", |i, c| format!("{} AS k{i}", c.of("t")));
-    let sk = numbered(&shape.key, ", ", |i, _| format!("s.k{i}"));
-    let texts = numbered(&shape.matches, ", ", |i, c| format!("{} AS m{i}", c.text_of("t")));
-    let sm = numbered(&shape.matches, ", ", |i, _| format!("s.m{i}"));
     let looking = (part.to_block - part.from_block) * ROWS_A_BLOCK / part.stripes.max(1);
     let find = apply::Find::ByTid { from_block: part.from_block, to_block: part.to_block };
+    let value = shape.value.text_of("t");
+    let conditions = conditions.sql();
+    // One look more at the range, to read of a large reference only what is asked.
+    let (slice, among) = if reference::is_worth_asking(shape, looking) {
+        let m = numbered(&shape.matches, ", ", |i, c| format!("{} AS m{i}", c.text_of("t")));
+        let slice = format!("slice AS MATERIALIZED (SELECT DISTINCT {m} FROM {} t WHERE {conditions}),", shape.target);
+        (slice, Some(Among { cte: "slice", rows: looking }))
+    } else {
+        (String::new(), None)
+    };
     format!(
-        "WITH slice AS MATERIALIZED (
-           SELECT t.ctid AS tid, {keys}, {texts}, {value} AS cur FROM {target} t WHERE {conditions}),
-         {resolved},
-         todo AS MATERIALIZED (
-           SELECT s.tid, {sk}, {sm}, s.cur, r.val AS put, false AS clash
-           FROM slice s JOIN ref r ON {on}
-           WHERE r.st = 'v' AND {correctable}),
-         {apply}
-         SELECT (SELECT count(*) FROM slice) AS looked, (SELECT count(*) FROM todo) AS candidates, {totals}",
-        value = shape.value.text_of("t"),
+        "WITH {slice} {resolved},
+         locked AS MATERIALIZED (
+           SELECT t.ctid AS tid, {keys}, {value} AS cur, r.val AS put, false AS clash, {digest} AS before
+           FROM {target} t JOIN ref r ON {on}
+           WHERE {conditions} AND r.st = 'v' AND {correctable}
+           FOR NO KEY UPDATE OF t SKIP LOCKED),
+         {written}
+         SELECT (SELECT count(*) FROM locked) AS locked, {totals}",
+        resolved = reference::resolved(shape, request.rule, args, among),
+        keys = numbered(&shape.key, ", ", |i, c| format!("{} AS k{i}", c.of("t"))),
+        digest = apply::digest(shape),
         target = shape.target,
-        conditions = conditions.sql(),
-        resolved = reference::resolved(shape, request.rule, args, Some(Among { cte: "slice", rows: looking })),
-        on = reference::join(shape, "s"),
-        correctable = finding::correctable(request.mode, "s.cur", args),
-        apply = apply::ctes(shape, find, true, request.lease.run_id.as_str(), chunk, args),
+        on = numbered(&shape.matches, " AND ", |i, c| format!("r.m{i} = {}", c.text_of("t"))),
+        correctable = finding::correctable(request.mode, &value, args),
+        written = apply::written(shape, find, request.lease.run_id.as_str(), chunk, args),
         totals = apply::TOTALS,
     )
 }

@@ -33,7 +33,7 @@ pub(crate) fn resolved(shape: &Shape, rule: &Rule, args: &mut Args, among: Optio
         (format!(" WHEN lo <> ALL({list}) THEN 'u'"), format!(" AND lo = ANY({list})"))
     };
     let restricted = match (among, shape.reference_matches.as_slice()) {
-        (Some(among), [one]) if one.compares_as_text() && is_much_larger(shape.reference_estimate, among.rows) => {
+        (Some(among), [one]) if is_worth_asking(shape, among.rows) => {
             format!(
                 " AND {} = ANY(ARRAY(SELECT DISTINCT m1 COLLATE \"default\" FROM {} WHERE m1 IS NOT NULL))",
                 one.of("r"),
@@ -53,6 +53,12 @@ pub(crate) fn resolved(shape: &Shape, rule: &Rule, args: &mut Args, among: Optio
                  GROUP BY {names}) grouped)",
         reference = shape.reference,
     )
+}
+
+/// Whether the reference is so large beside the rows that ask it that it is read only where it is asked.
+pub(crate) fn is_worth_asking(shape: &Shape, rows: i64) -> bool {
+    matches!(shape.reference_matches.as_slice(), [one] if one.compares_as_text())
+        && is_much_larger(shape.reference_estimate, rows)
 }
 
 /// Without statistics (a negative estimate) nothing is known to be large.

@@ -97,12 +97,14 @@ pub(crate) fn restore(shape: &Shape, what: &Restore<'_>, args: &mut Args) -> Str
         "WITH {parts}, {seen},
          todo AS MATERIALIZED (
            SELECT {k}, cur, was AS put, cur IS DISTINCT FROM wrote AS clash FROM seen WHERE {wanted}),
-         {apply}
+         {locked},
+         {written}
          SELECT n.*, (SELECT count(*) FROM todo) AS todo, {totals}
          CROSS JOIN (SELECT {counts} FROM seen) n",
         parts = of_parts(what.parts, args),
         seen = seen(shape, what.scope, "MATERIALIZED", args),
-        apply = apply::ctes(shape, apply::Find::ByKey, false, what.run, what.chunk, args),
+        locked = apply::locked(shape, false),
+        written = apply::written(shape, apply::Find::ByKey, what.run, what.chunk, args),
         totals = apply::TOTALS,
         counts = counts(what.scope),
     )

@@ -40,7 +40,8 @@ pub(crate) fn correct(
            FROM slice s JOIN ref r ON {on}
            WHERE r.st = 'v' AND {correctable}
            ORDER BY {sk} LIMIT {rows}),
-         {apply},
+         {locked},
+         {written},
          extent AS (
            SELECT (SELECT count(*) FROM slice) AS looked, count(*) AS candidates,
                   CASE WHEN count(*) >= {rows} THEN max(rn) ELSE (SELECT count(*) FROM slice) END AS scanned
@@ -54,7 +55,8 @@ pub(crate) fn correct(
         on = reference::join(shape, "s"),
         correctable = finding::correctable(request.mode, "s.cur", args),
         rows = request.limits.rows,
-        apply = apply::ctes(shape, apply::Find::ByKey, true, request.lease.run_id.as_str(), chunk, args),
+        locked = apply::locked(shape, true),
+        written = apply::written(shape, apply::Find::ByKey, request.lease.run_id.as_str(), chunk, args),
         upto = key_texts(shape, "s"),
         totals = apply::TOTALS,
     )

@@ -214,6 +214,7 @@ pub async fn everything_that_a_worker_writes_is_read_back(f: &Fixture) -> anyhow
         error: Some(error.clone()),
         cursor: Some(Some("a \"cursor\"".into())),
         scanned: Some(9),
+        skipped: Some(15),
         changed: Some(11),
         failed: Some(12),
         conflicts: Some(13),
@@ -234,6 +235,7 @@ pub async fn everything_that_a_worker_writes_is_read_back(f: &Fixture) -> anyhow
     v.plan_hash = PlanHash::from_trusted("fedcba9876543210");
     (v.before, v.after, v.validation, v.error) = (Some(counts(10)), Some(counts(20)), Some(validation), Some(error));
     (v.scanned, v.changed, v.failed, v.conflicts, v.deleted) = (9, 11, 12, 13, 14);
+    v.skipped = 15;
     (v.walk, v.effect, expected.footprint) = (Some(walk), Some(effect), Some(footprint));
     assert_eq!(run, expected);
     let again = RunPatch { cursor: Some(None), ..RunPatch::default() };
