@@ -159,7 +159,7 @@ async fn next_parts(tx: &mut Tx, request: &RestoreRequest<'_>) -> Result<Take, S
     let rows = request.limits.rows.max(1);
     let most = rows.saturating_add(1).min(MOST_ENTRIES);
     let entries: Vec<EntryRow> = sqlx::query_as(
-        "SELECT id, chunk, rows FROM amend.journal WHERE run = $1 AND id <= $2 ORDER BY id DESC LIMIT $3",
+        "SELECT id, chunk, row_count AS rows FROM amend.journal WHERE run_id = $1 AND id <= $2 ORDER BY id DESC LIMIT $3",
     )
     .bind(request.source.as_str())
     .bind(from.map_or(i64::MAX, |p| p.entry))

@@ -94,7 +94,7 @@ impl PostgresStore {
 
     pub(crate) async fn pairs(&self, run: &RunId) -> Result<Vec<JournalPair>, StoreError> {
         let rows: Vec<(Option<String>, Option<String>, i64)> = sqlx::query_as(
-            "SELECT old_value, new_value, sum(rows)::bigint FROM amend.journal WHERE run = $1
+            "SELECT old_value, new_value, sum(row_count)::bigint FROM amend.journal WHERE run_id = $1
              GROUP BY 1, 2 ORDER BY 3 DESC, 2, 1",
         )
         .bind(run.as_str())
@@ -110,6 +110,6 @@ fn shown_key(shape: &Shape, run: &RunId, journalled: String) -> Result<String, S
     if shape.key.len() == 1 {
         return Ok(journalled);
     }
-    let parts: Vec<String> = json("amend.journal", "keys", run.as_str(), &journalled)?;
+    let parts: Vec<String> = json("amend.journal", "row_keys", run.as_str(), &journalled)?;
     key_text(&parts)
 }

@@ -29,10 +29,10 @@ pub(crate) fn ctes(shape: &Shape, matched: bool, run: &str, chunk: i64, args: &m
            UPDATE {target} t SET {column} = {put} FROM locked l WHERE {same_locked}
            RETURNING {locked_keys}, l.cur, l.put, l.clash, l.before, {value} AS stored, {digest} AS after),
          jr AS (
-           INSERT INTO amend.journal (run, chunk, old_value, new_value, rows, keys)
+           INSERT INTO amend.journal (run_id, chunk, old_value, new_value, row_count, row_keys)
            SELECT {run}, {chunk}, u.cur, u.stored, count(*), array_agg({key})
            FROM upd u GROUP BY u.cur, u.stored
-           RETURNING rows)",
+           RETURNING row_count)",
         target = shape.target,
         same = same_key(shape, "t", "d"),
         column = shape.value.quoted,
@@ -46,7 +46,7 @@ pub(crate) fn ctes(shape: &Shape, matched: bool, run: &str, chunk: i64, args: &m
 
 /// Aggregates over `upd` and `jr`: `changed, forced, refused, journalled, before, after`. `refused`
 /// are rows in which something else than the value that was put is stored.
-pub(crate) const TOTALS: &str = "(SELECT coalesce(sum(rows), 0)::bigint FROM jr) AS journalled,
+pub(crate) const TOTALS: &str = "(SELECT coalesce(sum(row_count), 0)::bigint FROM jr) AS journalled,
     u.changed, u.forced, u.refused, u.before, u.after
     FROM (SELECT count(*) AS changed, count(*) FILTER (WHERE clash) AS forced,
                  count(*) FILTER (WHERE stored IS DISTINCT FROM put) AS refused,

@@ -23,7 +23,7 @@ fn of_parts(parts: &[Part], args: &mut Args) -> String {
            SELECT k.key, e.old_value AS was, e.new_value AS wrote
            FROM unnest({}, {}, {}) AS p(entry, skip, len)
            JOIN amend.journal e ON e.id = p.entry
-           CROSS JOIN LATERAL unnest(e.keys[p.skip + 1 : p.skip + p.len]) AS k(key))",
+           CROSS JOIN LATERAL unnest(e.row_keys[p.skip + 1 : p.skip + p.len]) AS k(key))",
         args.ints(&column(|p| p.entry)),
         args.ints(&column(|p| p.skip)),
         args.ints(&column(|p| p.len)),
@@ -112,7 +112,7 @@ pub(crate) fn restore(shape: &Shape, what: &Restore<'_>, args: &mut Args) -> Str
 fn of_run(run: &str, args: &mut Args) -> String {
     format!(
         "j AS (SELECT k.key, e.old_value AS was, e.new_value AS wrote
-               FROM amend.journal e CROSS JOIN LATERAL unnest(e.keys) AS k(key) WHERE e.run = {})",
+               FROM amend.journal e CROSS JOIN LATERAL unnest(e.row_keys) AS k(key) WHERE e.run_id = {})",
         args.text(run)
     )
 }
