@@ -19,3 +19,6 @@ CREATE TABLE amend.backup (
     created_at timestamptz NOT NULL,
     UNIQUE (schema, name)
 );
+
+-- Chunks that changed something besides the corrected column: asked for after every chunk.
+CREATE INDEX chunk_touched ON amend.chunk (run) WHERE untouched_before <> untouched_after;

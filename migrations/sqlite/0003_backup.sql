@@ -12,3 +12,6 @@ CREATE TABLE amend_backup (
     size_bytes INTEGER NOT NULL,
     created_at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+
+-- Chunks that changed something besides the corrected column: asked for after every chunk.
+CREATE INDEX amend_chunk_touched ON amend_chunk (run_id) WHERE untouched_before <> untouched_after;

@@ -19,6 +19,9 @@ pub struct EngineConfig {
     pub max_walks: u32,
     /// Rows that a chunk may look at for each row that it may change. Default 20.
     pub scan_factor: i64,
+    /// Days after a run's end for which its journal and copy are kept, where the rule says nothing
+    /// else. Default 30.
+    pub retention_days: u32,
 }
 
 impl Default for EngineConfig {
@@ -31,6 +34,7 @@ impl Default for EngineConfig {
             drift_tolerance: 0.01,
             max_walks: 5,
             scan_factor: 20,
+            retention_days: 30,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Looks at the journal: what a rollback would find, and what a run wrote.
 
-use amend_domain::{FindingRow, RollbackCounts, RollbackSamples, Rule, RunId, Scope};
+use amend_domain::{FindingRow, RollbackCounts, RollbackSamples, RollbackScope, Rule, RunId};
 use amend_engine::store::{JournalPair, StoreError};
 use chrono::{DateTime, Utc};
 use sqlx::FromRow;
@@ -39,12 +39,12 @@ impl PostgresStore {
         &self,
         rule: &Rule,
         run: &RunId,
-        scope: &Scope,
+        scope: &RollbackScope,
     ) -> Result<RollbackCounts, StoreError> {
         let mut tx = self.analysing().await?;
         let shape = Shape::load(&mut tx, rule).await?;
         let mut args = Args::default();
-        let sql = restore::count(&shape, run.as_str(), scope, &mut args);
+        let sql = restore::count(&shape, run.as_str(), scope, &mut args)?;
         let row = CountRow::from_row(&fetch_one(&mut tx, sql, args).await?).map_err(db)?;
         tx.commit().await.map_err(db)?;
         Ok(RollbackCounts {
@@ -59,13 +59,13 @@ impl PostgresStore {
         &self,
         rule: &Rule,
         run: &RunId,
-        scope: &Scope,
+        scope: &RollbackScope,
         each: u32,
     ) -> Result<RollbackSamples, StoreError> {
         let mut tx = self.analysing().await?;
         let shape = Shape::load(&mut tx, rule).await?;
         let mut args = Args::default();
-        let sql = restore::samples(&shape, rule, run.as_str(), scope, each, &mut args);
+        let sql = restore::samples(&shape, rule, run.as_str(), scope, each, &mut args)?;
         let mut samples = RollbackSamples::default();
         for row in fetch_all(&mut tx, sql, args).await? {
             let row = SampleRow::from_row(&row).map_err(db)?;

@@ -6,6 +6,7 @@
 //!
 //! "Not found" is `Ok(None)`. A write that found nothing to write says so by its return value.
 
+mod backups;
 mod bulk;
 mod catalog;
 mod corrections;
@@ -14,6 +15,7 @@ mod findings;
 mod people;
 mod runs;
 
+pub use backups::{BackupRequest, Backups};
 pub use bulk::{Bulk, BulkRows, BulkTable, BulkWriter, MarketDataRow, SymbolRow};
 pub use catalog::{Catalog, ColumnInfo, ServerInfo, StoreKind, TableInfo};
 pub use corrections::{ChunkLimits, ChunkOutcome, ChunkRequest, Corrections, JournalPair, RestoreRequest, Write};
@@ -23,6 +25,6 @@ pub use people::{AuditEntry, People, SessionRecord, TokenRecord, UserRecord};
 pub use runs::{Lease, NewRun, RunFilter, RunPatch, Runs, StoredRun};
 
 /// Everything, behind one pointer.
-pub trait Store: Catalog + Findings + Runs + Corrections + People + Bulk {}
+pub trait Store: Catalog + Findings + Runs + Corrections + Backups + People + Bulk {}
 
-impl<T: Catalog + Findings + Runs + Corrections + People + Bulk> Store for T {}
+impl<T: Catalog + Findings + Runs + Corrections + Backups + People + Bulk> Store for T {}

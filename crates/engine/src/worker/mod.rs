@@ -1,6 +1,7 @@
 //! The worker: takes the lease of a run and drives it from the last committed chunk to its end.
 
 mod backoff;
+mod backup;
 mod finish;
 pub(crate) mod pace;
 mod walk;
@@ -189,6 +190,7 @@ impl Worker {
         if self.run.view.to_change.is_none() {
             self.count().await?;
         }
+        self.back_up().await?;
         match self.correct_until_nothing_is_left().await? {
             End::Done => self.finish(false).await,
             End::Limit => self.finish(true).await,

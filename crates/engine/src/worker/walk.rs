@@ -133,6 +133,7 @@ impl Worker {
                 return Ok(Walked::Cancelled);
             };
             self.refuse_conflict(&outcome, before + changed)?;
+            self.refuse_touched().await?;
             changed += outcome.changed;
             rehearsed.changed += outcome.changed;
             rehearsed.scanned += outcome.scanned;
