@@ -45,7 +45,7 @@ pub async fn a_copy_has_every_key_and_value_and_is_listed_with_its_size(f: &Fixt
     assert_eq!((&made.rule, made.created_at), (&rule().slug, at(5)));
     assert!(made.bytes > 0, "{made:?}");
     assert_eq!(f.query(&format!("{ROWS} \"ticks_backup_20260105_100005\" ORDER BY 1")).await?, rows);
-    assert_eq!(f.store().backups(None).await?, [made.clone()]);
+    assert_eq!(f.store().backups(None).await?, std::slice::from_ref(&made));
     assert_eq!(f.store().backups(Some(&job.id)).await?, [made]);
     assert!(f.store().backups(Some(&amend_domain::RunId::from_trusted("r-nobody"))).await?.is_empty());
     Ok(())
