@@ -8,6 +8,7 @@ macro_rules! conformance {
         $crate::each_case! { $subject,
             backups: [
                 a_copy_has_every_key_and_value_and_is_listed_with_its_size,
+                names_with_quotes_spaces_and_capitals_can_be_copied_and_dropped,
                 a_run_has_one_copy_however_often_it_is_asked_for,
                 a_copy_that_cannot_be_made_leaves_nothing_behind,
                 a_copy_dropped_by_hand_is_no_longer_listed,

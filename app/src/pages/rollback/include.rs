@@ -30,6 +30,9 @@ const CHOICES: [(ConflictPolicy, &str, &str, Tone, &str); 3] = [
     ),
 ];
 
+/// Pairs of values that a plan has at most.
+const MOST_PAIRS: usize = 50;
+
 /// Goes to the wizard with another wish, without a step in the history.
 fn use_wish(run: RunId) -> impl Fn(Wish) + Clone {
     let navigate = use_navigate();
@@ -90,6 +93,7 @@ pub fn Conflicts(run: RunId, wish: Memo<Wish>, counts: RollbackCounts) -> impl I
 #[component]
 pub fn Values(run: RunId, wish: Memo<Wish>, pairs: Vec<RollbackPair>) -> impl IntoView {
     let go = use_wish(run);
+    let most = pairs.len() >= MOST_PAIRS;
     let boxes = pairs
         .into_iter()
         .map(|RollbackPair { pair, rows }| {
@@ -114,10 +118,11 @@ pub fn Values(run: RunId, wish: Memo<Wish>, pairs: Vec<RollbackPair>) -> impl In
         .collect_view();
     view! {
         <Card title="Values">
-            <fieldset class="choices">
+            <fieldset class="choices pairs">
                 <legend class="dim">"What stood there, and what the run wrote. Tick some to put back those alone; the counts follow."</legend>
                 {boxes}
             </fieldset>
+            {most.then(|| view! { <p class="dim">"The pairs with the most rows. The command line takes any value."</p> })}
         </Card>
     }
     .into_any()

@@ -28,6 +28,8 @@ impl Worker {
             statement_timeout: self.job.timeout().to_std().unwrap_or_default(),
             now,
         };
+        // It may take a while on a large table, and nothing else shows meanwhile.
+        self.event("backup", &format!("Keys and values are copied to {name} before the first write.")).await?;
         let copy = store.create_backup(&request).await.map_err(|error| match error {
             StoreError::LeaseLost => Stop::LeaseLost,
             error => Stop::Failed(not_copied(error, &name)),

@@ -51,6 +51,32 @@ pub async fn a_copy_has_every_key_and_value_and_is_listed_with_its_size(f: &Fixt
     Ok(())
 }
 
+pub async fn names_with_quotes_spaces_and_capitals_can_be_copied_and_dropped(f: &Fixture) -> anyhow::Result<()> {
+    let (tickers, ticks) = every_finding();
+    bench::fill(f, &tickers, &ticks).await?;
+    f.execute(&format!("ALTER TABLE {TICKS} RENAME TO \"Odd \"\"Ticks\"\"\"")).await?;
+    let mut odd = rule();
+    odd.target.table.name = "Odd \"Ticks\"".into();
+    let job = Job::begin(f, &odd, &correction(&odd)).await?;
+    let name = "Odd \"Ticks\"_backup_20260105_100005";
+    let request = BackupRequest {
+        lease: &job.lease,
+        rule: &odd,
+        name,
+        lock_timeout: Duration::from_secs(2),
+        statement_timeout: Duration::from_secs(30),
+        now: at(5),
+    };
+    let made = f.store().create_backup(&request).await?;
+    assert!(made.name.ends_with(name) && made.rows == 16, "{made:?}");
+    assert_eq!(f.store().backups(None).await?, [made]);
+    job.succeed(f).await?;
+    assert!(f.store().mark_purged(&job.id, at(200)).await?);
+    assert!(f.store().drop_backup(&job.id).await?.is_some_and(|dropped| dropped.ends_with(name)));
+    assert!(f.query(&format!("SELECT * FROM \"{}\"", name.replace('"', "\"\""))).await.is_err());
+    Ok(())
+}
+
 pub async fn a_run_has_one_copy_however_often_it_is_asked_for(f: &Fixture) -> anyhow::Result<()> {
     let job = begun(f).await?;
     let before = tables(f).await?;
