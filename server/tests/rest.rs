@@ -20,6 +20,8 @@ on_both!(
     validate_fails_before_and_passes_after,
     status_tells_of_the_run,
     rollback_restores_what_was_changed,
+    rollback_takes_a_part_and_then_the_rest,
+    overwriting_without_a_backup_is_the_rules_to_allow,
     rollback_refuses_by_code,
     health_needs_no_account,
     metrics_come_as_json_and_as_text,
@@ -82,7 +84,8 @@ async fn execute_refuses_options_by_name(site: &Site) {
         (json!({ "batchSize": 10_001 }), "batchSize"),
         (json!({ "batchSize": "many" }), "batchSize"),
         (json!({ "maxRecordsToProcess": 0 }), "maxRecordsToProcess"),
-        (json!({ "createBackup": false }), "createBackup"),
+        (json!({ "createBackup": "no" }), "createBackup"),
+        (json!({ "createBackup": false, "overwriteExistingValues": true }), "createBackup"),
         (json!({ "targetSymbols": ["AAA", " "] }), "targetSymbols"),
         (json!({ "targetSymbols": "AAA" }), "targetSymbols"),
         (json!({ "dryRun": "yes" }), "dryRun"),
@@ -259,6 +262,44 @@ async fn rollback_restores_what_was_changed(site: &Site) {
     site.post(Role::Operator, &path("rollback"), &json!({ "correctionId": run["correctionId"] }))
         .await
         .refused(409, "ALREADY_ROLLED_BACK");
+}
+
+async fn rollback_takes_a_part_and_then_the_rest(site: &Site) {
+    let before = site.backend.picture("market_data").await.unwrap();
+    let run = site.post_and_wait(&path("execute"), &json!({ "overwriteExistingValues": true })).await.data(200);
+    let id = &run["correctionId"];
+    let nulls = json!({ "correctionId": id, "scope": { "oldValues": [null], "newValues": ["STOCK", "ETF"] } });
+    let part = site.post_and_wait(&path("rollback"), &nulls).await.data(200)["recordsRolledBack"].as_i64().unwrap();
+    assert!(part > 0 && part < CORRECTABLE, "{part}");
+    site.post(Role::Operator, &path("rollback"), &nulls).await.refused(409, "ALREADY_ROLLED_BACK");
+    let rest = site.post_and_wait(&path("rollback"), &json!({ "correctionId": id })).await.data(200);
+    assert_eq!(rest["recordsRolledBack"], CORRECTABLE - part);
+    assert_eq!(site.backend.picture("market_data").await.unwrap(), before);
+    for (scope, name) in [
+        (json!({ "oldValues": [] }), "scope.oldValues"),
+        (json!({ "chunks": ["x"] }), "scope.chunks"),
+        (json!({ "colours": ["x"] }), "scope.colours"),
+    ] {
+        let body = json!({ "correctionId": id, "scope": scope });
+        let envelope = site.post(Role::Operator, &path("rollback"), &body).await.refused(400, "INVALID_OPTIONS");
+        assert!(envelope["errors"][0].as_str().unwrap().starts_with(&format!("{name} ")), "{envelope:#}");
+    }
+}
+
+async fn overwriting_without_a_backup_is_the_rules_to_allow(site: &Site) {
+    let body = json!({ "createBackup": false, "overwriteExistingValues": true });
+    site.post(Role::Operator, &path("execute"), &body).await.refused(400, "INVALID_OPTIONS");
+    let fill = site.post_and_wait(&path("execute"), &json!({ "createBackup": false })).await.data(200);
+    assert_eq!(fill["recordsSuccessfullyProcessed"], MISSING);
+    let store = site.engine.store();
+    let rule = store.rule(&amend_domain::RuleSlug::default_rule()).await.unwrap().unwrap();
+    let allowing = amend_domain::Rule { allow_without_backup: true, ..rule };
+    store.save_rule(&allowing, site.engine.clock().now()).await.unwrap();
+    let done = site.post_and_wait(&path("execute"), &body).await.data(200);
+    assert_eq!(done["recordsSuccessfullyProcessed"], CORRECTABLE - MISSING);
+    // The journal is written all the same, so it can be undone.
+    let back = site.post_and_wait(&path("rollback"), &json!({ "correctionId": done["correctionId"] })).await.data(200);
+    assert_eq!(back["recordsRolledBack"], CORRECTABLE - MISSING);
 }
 
 async fn rollback_refuses_by_code(site: &Site) {

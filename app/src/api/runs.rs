@@ -44,7 +44,8 @@ pub async fn load_run(id: RunId) -> Result<History, AppError> {
     use super::context::{signed_in, tell};
     use amend_domain::RunDetail;
     let (engine, caller) = signed_in().await?;
-    let RunDetail { run, events, chunk_log } = tell(engine.run_detail(&caller, &id).await)?;
+    // Of a copy the events tell.
+    let RunDetail { run, events, chunk_log, backup: _ } = tell(engine.run_detail(&caller, &id).await)?;
     Ok(History { run, events, chunk_log })
 }
 

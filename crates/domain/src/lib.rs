@@ -8,6 +8,7 @@
 #![forbid(unsafe_code)]
 
 pub mod analysis;
+pub mod backup;
 pub mod error;
 pub mod finding;
 pub mod ids;
@@ -15,6 +16,7 @@ pub mod live;
 pub mod people;
 pub mod plan;
 pub mod rollback;
+pub mod rollback_scope;
 pub mod rows;
 pub mod rows_url;
 pub mod rule;
@@ -24,13 +26,15 @@ pub mod validation;
 pub mod walk;
 
 pub use analysis::{Analysis, ClassCounts, GroupCount, MissingCounts, PairCount, Summary};
+pub use backup::{Backup, BackupInfo, PurgeItem, PurgeReport};
 pub use error::{ErrorCode, Problem};
 pub use finding::{Finding, FindingCounts};
 pub use ids::{ChunkNo, PlanHash, RuleSlug, RunId};
 pub use live::{LiveMessage, Numbered};
 pub use people::{Act, Caller, Door, Role};
 pub use plan::{BatchSize, Mode, Plan, Risk, RunOptions, Scope, Severity};
-pub use rollback::{ConflictPolicy, RollbackCounts, RollbackOptions, RollbackPlan, RollbackSamples};
+pub use rollback::{ConflictPolicy, RollbackCounts, RollbackOptions, RollbackPair, RollbackPlan, RollbackSamples};
+pub use rollback_scope::{RollbackScope, ValuePair};
 pub use rows::{FindingRow, RowFilter, RowPage, RowQuery, RowSort, SortDirection, UnresolvedRow};
 pub use rule::{ColumnName, Reference, Rule, TableName, Target};
 pub use run::{ChunkRecord, EventRecord, RunDetail, RunError, RunKind, RunView};

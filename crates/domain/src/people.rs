@@ -35,7 +35,7 @@ impl Role {
         match act {
             Act::Read => true,
             Act::Run | Act::Rollback | Act::Cancel => matches!(self, Self::Operator | Self::Admin),
-            Act::ChangeRules | Act::ManagePeople => matches!(self, Self::Admin),
+            Act::ChangeRules | Act::ManagePeople | Act::Purge => matches!(self, Self::Admin),
         }
     }
 }
@@ -56,11 +56,13 @@ pub enum Act {
     Cancel,
     ChangeRules,
     ManagePeople,
+    /// Dropping journals and copies whose retention is over.
+    Purge,
 }
 
 impl Act {
-    pub const ALL: [Self; 6] =
-        [Self::Read, Self::Run, Self::Rollback, Self::Cancel, Self::ChangeRules, Self::ManagePeople];
+    pub const ALL: [Self; 7] =
+        [Self::Read, Self::Run, Self::Rollback, Self::Cancel, Self::ChangeRules, Self::ManagePeople, Self::Purge];
 
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -71,6 +73,7 @@ impl Act {
             Self::Cancel => "cancel",
             Self::ChangeRules => "change_rules",
             Self::ManagePeople => "manage_people",
+            Self::Purge => "purge",
         }
     }
 }

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    backup::Backup,
     error::Problem,
     finding::{Finding, FindingCounts},
     ids::{PlanHash, RuleSlug},
@@ -103,6 +104,9 @@ pub struct RunOptions {
     /// Count and check everything, write nothing.
     #[serde(default)]
     pub dry_run: bool,
+    /// What is kept besides the journal.
+    #[serde(default, skip_serializing_if = "Backup::is_journal")]
+    pub backup: Backup,
     /// Seconds after which the run stops by itself, between chunks; `None` is two hours.
     #[serde(default)]
     pub timeout_s: Option<i64>,

@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 use crate::{
     error::Problem,
     ids::RunId,
-    plan::{BatchSize, Scope},
+    plan::BatchSize,
+    rollback_scope::{RollbackScope, ValuePair},
     rows::FindingRow,
 };
 
@@ -46,7 +47,7 @@ pub struct RollbackOptions {
     #[serde(default)]
     pub on_conflict: ConflictPolicy,
     #[serde(default)]
-    pub scope: Scope,
+    pub scope: RollbackScope,
     #[serde(default)]
     pub batch_size: BatchSize,
     #[serde(default)]
@@ -62,12 +63,7 @@ impl RollbackOptions {
         if self.reason.chars().count() > 500 {
             return Err(Problem::field("reason", "must be at most 500 characters"));
         }
-        if let Some(symbols) = &self.scope.symbols
-            && (symbols.is_empty() || symbols.iter().any(|s| crate::finding::is_blank(s)))
-        {
-            return Err(Problem::field("scope.symbols", "must name at least one symbol and no blank one"));
-        }
-        Ok(())
+        self.scope.check()
     }
 }
 
@@ -98,6 +94,16 @@ pub struct RollbackPlan {
     pub counts: RollbackCounts,
     /// A few rows of each kind for the wizard.
     pub samples: RollbackSamples,
+    /// What the run wrote over what, whatever the scope: the most rows first, at most 50.
+    #[serde(default)]
+    pub pairs: Vec<RollbackPair>,
+}
+
+/// All rows in which a run put the same new value in place of the same old one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RollbackPair {
+    pub pair: ValuePair,
+    pub rows: i64,
 }
 
 /// At most 20 of each. `current` is what stands now, `proposed` what would be written.

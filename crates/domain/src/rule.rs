@@ -112,6 +112,14 @@ pub struct Rule {
     /// Values that may be written; empty means any that is not blank.
     #[serde(default)]
     pub allowed_values: Vec<String>,
+    /// Whether a run that overwrites may be asked for without a backup (`createBackup: false`). The
+    /// journal is written all the same.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub allow_without_backup: bool,
+    /// Days after a run's end until its journal and copy may be dropped; the engine's own number where
+    /// it is left out. 1 to 3,650.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retention_days: Option<u32>,
 }
 
 impl Rule {
@@ -137,6 +145,8 @@ impl Rule {
             allowed_values: ["STOCK", "ETF", "CRYPTO", "FOREX", "FUND", "INDEX", "FUTURE", "BOND"]
                 .map(String::from)
                 .to_vec(),
+            allow_without_backup: false,
+            retention_days: None,
         }
     }
 
@@ -166,6 +176,9 @@ impl Rule {
         }
         if self.allowed_values.iter().any(|v| crate::finding::is_blank(v)) {
             return Err(Problem::field("allowed_values", "must not hold a blank value"));
+        }
+        if self.retention_days.is_some_and(|days| !(1..=3_650).contains(&days)) {
+            return Err(Problem::field("retention_days", "must be 1 to 3650 days; leave it out for the engine's own"));
         }
         Ok(())
     }

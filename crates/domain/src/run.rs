@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    backup::BackupInfo,
     error::ErrorCode,
     finding::FindingCounts,
     ids::{PlanHash, RuleSlug, RunId},
@@ -76,8 +77,16 @@ pub struct RunView {
     pub rollback: Option<RollbackOptions>,
     /// The run that this one undoes.
     pub undoes: Option<RunId>,
-    /// The last finished rollback of this run.
+    /// The last finished rollback of this run that is still in force: one that was itself undone as
+    /// a whole does not count.
     pub undone_by: Option<RunId>,
+    /// Until when the before-images are kept at least; `None` while the run is active, and for a dry
+    /// run.
+    #[serde(default)]
+    pub rollback_until: Option<DateTime<Utc>>,
+    /// When they were dropped; from then on the run cannot be rolled back.
+    #[serde(default)]
+    pub purged_at: Option<DateTime<Utc>>,
     pub started_by: String,
     pub created_at: DateTime<Utc>,
     pub started_at: Option<DateTime<Utc>>,
@@ -106,6 +115,12 @@ pub struct RunView {
 }
 
 impl RunView {
+    /// Whether it only counted.
+    #[must_use]
+    pub fn is_dry_run(&self) -> bool {
+        self.options.as_ref().is_some_and(|o| o.dry_run) || self.rollback.as_ref().is_some_and(|o| o.dry_run)
+    }
+
     /// Progress from 0 to 100, one decimal; 100 only when it is over and succeeded.
     #[must_use]
     #[expect(clippy::cast_precision_loss, reason = "a share for a bar")]
@@ -174,4 +189,7 @@ pub struct RunDetail {
     pub events: Vec<EventRecord>,
     /// The last chunks, newest last, at most 500.
     pub chunk_log: Vec<ChunkRecord>,
+    /// The copy that was made before the first write, where one was asked for and is still kept.
+    #[serde(default)]
+    pub backup: Option<BackupInfo>,
 }

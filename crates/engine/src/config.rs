@@ -24,6 +24,9 @@ pub struct EngineConfig {
     pub workers: u32,
     /// From so many blocks on a table is walked by blocks, where it can be. Default 256 (2 MB).
     pub blocks_from: i64,
+    /// Days after a run's end for which its journal and copy are kept, where the rule says nothing
+    /// else. Default 30.
+    pub retention_days: u32,
 }
 
 impl EngineConfig {
@@ -46,6 +49,7 @@ impl Default for EngineConfig {
             scan_factor: 20,
             workers: 0,
             blocks_from: 256,
+            retention_days: 30,
         }
     }
 }

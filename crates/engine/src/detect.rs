@@ -67,6 +67,8 @@ pub(crate) fn propose(tables: &[TableInfo]) -> Result<Rule, Problem> {
             value: column(reference, &["assetclass"]).ok_or_else(missing)?,
         },
         allowed_values: defaults.allowed_values,
+        allow_without_backup: defaults.allow_without_backup,
+        retention_days: defaults.retention_days,
     })
 }
 

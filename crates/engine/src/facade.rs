@@ -161,7 +161,7 @@ impl Engine {
 pub(crate) fn public(error: StoreError) -> Problem {
     let problem = error.problem();
     match error {
-        StoreError::ActiveRun(_) | StoreError::LeaseLost | StoreError::Unsupported(_) => {}
+        StoreError::ActiveRun(_) | StoreError::Purged(_) | StoreError::LeaseLost | StoreError::Unsupported(_) => {}
         _ => tracing::warn!(error = %error, code = problem.code.as_str(), "{}", problem.message),
     }
     problem

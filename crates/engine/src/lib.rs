@@ -16,6 +16,7 @@ mod config;
 mod detect;
 mod facade;
 mod plan;
+mod retention;
 mod rollback;
 mod rows;
 mod rules;

@@ -56,6 +56,7 @@ impl Engine {
         self.authorise(who, Act::Read, "preview", slug.as_str()).await?;
         options.check()?;
         let rule = self.rule_or_problem(slug).await?;
+        self.check_backup(&rule, options)?;
         self.check_readable(&rule).await?;
         let summary = self.inner.store.summarise(&rule, &options.scope).await.map_err(public)?;
         let counts = counts_of(&summary);

@@ -1,8 +1,8 @@
 //! Undoing a run: counted first, then a run of its own.
 
 use amend_domain::{
-    Act, BatchSize, Caller, ConflictPolicy, ErrorCode, PlanHash, Problem, RollbackOptions, RollbackPlan, RunId,
-    RunKind, RunView, Scope,
+    Act, BatchSize, Caller, ConflictPolicy, ErrorCode, PlanHash, Problem, RollbackOptions, RollbackPair, RollbackPlan,
+    RollbackScope, Rule, RunId, RunKind, RunView, ValuePair,
 };
 
 use crate::{
@@ -13,21 +13,36 @@ use crate::{
 
 /// Rows of each kind that the wizard shows.
 const SAMPLES: u32 = 20;
+/// Pairs of values that the wizard offers.
+const PAIRS: usize = 50;
 
 impl Engine {
     /// What a rollback of this run would find.
     ///
     /// # Errors
     /// `CORRECTION_NOT_FOUND`; `WRONG_STATE` while it is active; trouble with the database.
-    pub async fn rollback_plan(&self, who: &Caller, id: &RunId, scope: &Scope) -> Result<RollbackPlan, Problem> {
+    pub async fn rollback_plan(
+        &self,
+        who: &Caller,
+        id: &RunId,
+        scope: &RollbackScope,
+    ) -> Result<RollbackPlan, Problem> {
         self.authorise(who, Act::Read, "rollback_plan", id.as_str()).await?;
+        scope.check()?;
         let source = self.finished(id).await?;
         let rule = self.rule_or_problem(&source.view.rule).await?;
+        check_rows(&rule, scope)?;
         let store = &self.inner.store;
+        let pairs = store.journal_pairs(id).await.map_err(public)?;
         Ok(RollbackPlan {
             run_id: id.clone(),
             counts: store.rollback_counts(&rule, id, scope).await.map_err(public)?,
             samples: store.rollback_samples(&rule, id, scope, SAMPLES).await.map_err(public)?,
+            pairs: pairs
+                .into_iter()
+                .take(PAIRS)
+                .map(|p| RollbackPair { pair: ValuePair { old: p.old, new: p.new }, rows: p.rows })
+                .collect(),
         })
     }
 
@@ -54,19 +69,21 @@ impl Engine {
         options.check()?;
         let source = self.finished(id).await?;
         let rule = self.rule_or_problem(&source.view.rule).await?;
+        check_rows(&rule, &options.scope)?;
         self.check_rule(&rule).await?;
         let counts = self.inner.store.rollback_counts(&rule, id, &options.scope).await.map_err(public)?;
-        let forced = options.on_conflict == ConflictPolicy::Force && counts.changed_since > 0;
-        if let Some(by) = source.view.undone_by.filter(|_| counts.restorable == 0 && !forced) {
-            return Err(Problem::new(
-                ErrorCode::AlreadyRolledBack,
-                format!("Run {id} was rolled back by {by}; no row still has the value it wrote."),
-            ));
-        }
+        // First, because of a scope without rows nobody has undone anything.
         if counts.total() == 0 {
             return Err(Problem::new(
                 ErrorCode::WrongState,
                 format!("Run {id} wrote no rows in this scope; there is nothing to undo."),
+            ));
+        }
+        let forced = options.on_conflict == ConflictPolicy::Force && counts.changed_since > 0;
+        if let Some(by) = source.view.undone_by.filter(|_| counts.restorable == 0 && !forced) {
+            return Err(Problem::new(
+                ErrorCode::AlreadyRolledBack,
+                format!("Run {id} was rolled back by {by}; no row in this scope still has the value it wrote."),
             ));
         }
         let batch_size = match options.batch_size {
@@ -97,6 +114,20 @@ impl Engine {
             )
             .advice(format!("Wait for it, or cancel it first: amend cancel {id}")));
         }
+        Self::refuse_purged(id, &source.view)?;
         Ok(source)
     }
+}
+
+/// Keys of several columns are told apart from those of one, before a store is asked.
+fn check_rows(rule: &Rule, scope: &RollbackScope) -> Result<(), Problem> {
+    let width = rule.target.key.len();
+    let fits = |text: &String| serde_json::from_str::<Vec<String>>(text).is_ok_and(|parts| parts.len() == width);
+    if width == 1 || scope.rows.iter().flatten().all(fits) {
+        return Ok(());
+    }
+    Err(Problem::field(
+        "scope.rows",
+        &format!("must hold JSON arrays of {width} texts, one for each column of the key"),
+    ))
 }

@@ -68,6 +68,7 @@ impl Engine {
     ) -> Result<NewRun, Problem> {
         options.check()?;
         let rule = self.rule_or_problem(slug).await?;
+        self.check_backup(&rule, &options)?;
         self.check_rule(&rule).await?;
         let (plan_hash, expected) = match approved {
             Some(Approved { hash, counts }) => {
@@ -178,7 +179,8 @@ impl Engine {
         let store = &self.inner.store;
         let events = store.events(id, 0, 1_000).await.map_err(public)?;
         let chunk_log = store.chunks(id, 500).await.map_err(public)?;
-        Ok(RunDetail { run, events, chunk_log })
+        let backup = store.backups(Some(id)).await.map_err(public)?.into_iter().next();
+        Ok(RunDetail { run, events, chunk_log, backup })
     }
 
     /// Runs, newest first.
@@ -190,7 +192,9 @@ impl Engine {
         if !(1..=500).contains(&filter.limit) {
             return Err(Problem::field("limit", "must be 1 to 500"));
         }
-        self.inner.store.runs(filter).await.map_err(public)
+        let mut views = self.inner.store.runs(filter).await.map_err(public)?;
+        self.tell_retentions(&mut views).await?;
+        Ok(views)
     }
 
     /// Waits until the run is over or the time is up; gives its state then.
@@ -210,9 +214,11 @@ impl Engine {
     }
 
     pub(crate) async fn stored_or_problem(&self, id: &RunId) -> Result<StoredRun, Problem> {
-        self.inner.store.run(id).await.map_err(public)?.ok_or_else(|| {
+        let mut run = self.inner.store.run(id).await.map_err(public)?.ok_or_else(|| {
             Problem::new(ErrorCode::CorrectionNotFound, format!("There is no run {id}."))
                 .advice("`amend runs` lists them.")
-        })
+        })?;
+        self.tell_retention(&mut run.view).await?;
+        Ok(run)
     }
 }

@@ -169,7 +169,8 @@ impl Engine {
             0,
             format!("{} rows have no reference row; they wait for a person.", now.orphan),
         ));
-        if let Some(run) = self.newest_correction(slug).await? {
+        // Of a run whose journal was dropped nothing is left to be compared.
+        if let Some(run) = self.newest_correction(slug).await?.filter(|r| r.view.purged_at.is_none()) {
             let id = &run.view.run_id;
             let journalled: i64 = store.journal_pairs(id).await.map_err(public)?.iter().map(|p| p.rows).sum();
             let off = (run.view.changed - journalled).abs();

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use amend_domain::{RollbackCounts, RollbackSamples, Rule, RunId, Scope};
+use amend_domain::{RollbackCounts, RollbackSamples, RollbackScope, Rule, RunId};
 use amend_engine::store::{ChunkOutcome, ChunkRequest, Corrections, JournalPair, RestoreRequest, StoreError};
 use async_trait::async_trait;
 use sqlx::FromRow;
@@ -121,7 +121,12 @@ impl Corrections for PostgresStore {
         self.restore(request).await
     }
 
-    async fn rollback_counts(&self, rule: &Rule, run: &RunId, scope: &Scope) -> Result<RollbackCounts, StoreError> {
+    async fn rollback_counts(
+        &self,
+        rule: &Rule,
+        run: &RunId,
+        scope: &RollbackScope,
+    ) -> Result<RollbackCounts, StoreError> {
         self.count_rollback(rule, run, scope).await
     }
 
@@ -129,7 +134,7 @@ impl Corrections for PostgresStore {
         &self,
         rule: &Rule,
         run: &RunId,
-        scope: &Scope,
+        scope: &RollbackScope,
         each: u32,
     ) -> Result<RollbackSamples, StoreError> {
         self.sample_rollback(rule, run, scope, each.min(20)).await

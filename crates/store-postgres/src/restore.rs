@@ -3,7 +3,7 @@
 
 use std::time::Instant;
 
-use amend_domain::ConflictPolicy;
+use amend_domain::{ConflictPolicy, RollbackScope};
 use amend_engine::store::{ChunkOutcome, RestoreRequest, StoreError};
 use serde::{Deserialize, Serialize};
 use sqlx::{FromRow, Row};
@@ -14,7 +14,7 @@ use crate::{
     error::{db, to_json},
     shape::Shape,
     sql::restore::{self, Part, Restore},
-    tx::{Args, Tx, fetch_one},
+    tx::{Args, Tx, fetch_all, fetch_one},
 };
 
 /// Where the next step begins: after `skip` keys of entry `entry`, then entries with lower numbers.
@@ -39,6 +39,7 @@ struct EntryRow {
 
 #[derive(FromRow)]
 struct RestoreRow {
+    restorable: i64,
     original: i64,
     changed_since: i64,
     deleted: i64,
@@ -81,7 +82,7 @@ async fn restore_in(
     let run = chunk::take(tx, request.lease).await?;
     let shape = Shape::load(tx, request.rule).await?;
     shape.check_writable()?;
-    let take = next_parts(tx, request).await?;
+    let take = next_parts(tx, &shape, request).await?;
     let parts: Vec<Part> = take.parts.iter().map(|(_, part)| *part).collect();
     let no = run.chunk_numbers + 1;
     let what = Restore {
@@ -92,7 +93,7 @@ async fn restore_in(
         chunk: no,
     };
     let mut args = Args::default();
-    let sql = restore::restore(&shape, &what, &mut args);
+    let sql = restore::restore(&shape, &what, &mut args)?;
     let row = RestoreRow::from_row(&fetch_one(tx, sql, args).await?).map_err(db)?;
     if request.on_conflict == ConflictPolicy::Stop && row.changed_since > 0 {
         return Ok((stopped(request, run, &row, begun), Kept::No));
@@ -103,7 +104,7 @@ async fn restore_in(
         no,
         at: request.now,
         begun,
-        scanned: parts.iter().map(|p| p.len).sum(),
+        scanned: scanned(request.scope, &parts, &row),
         changed: row.totals.changed,
         skipped: row.todo - row.totals.changed,
         conflicts: match request.on_conflict {
@@ -133,6 +134,15 @@ async fn restore_in(
     Ok((outcome, Kept::Yes))
 }
 
+/// Keys that the scope claims: all of the parts, unless it looks at the rows one by one.
+fn scanned(scope: &RollbackScope, parts: &[Part], row: &RestoreRow) -> i64 {
+    if scope.symbols.is_none() && scope.rows.is_none() {
+        parts.iter().map(|p| p.len).sum()
+    } else {
+        row.restorable + row.original + row.changed_since + row.deleted
+    }
+}
+
 /// A step that met a conflict where none is allowed: it says how many and did nothing.
 fn stopped(request: &RestoreRequest<'_>, run: AtWork, row: &RestoreRow, begun: Instant) -> ChunkOutcome {
     ChunkOutcome {
@@ -149,7 +159,7 @@ fn stopped(request: &RestoreRequest<'_>, run: AtWork, row: &RestoreRow, begun: I
     }
 }
 
-async fn next_parts(tx: &mut Tx, request: &RestoreRequest<'_>) -> Result<Take, StoreError> {
+async fn next_parts(tx: &mut Tx, shape: &Shape, request: &RestoreRequest<'_>) -> Result<Take, StoreError> {
     let from: Option<Position> = request
         .cursor
         .map(|text| {
@@ -158,15 +168,12 @@ async fn next_parts(tx: &mut Tx, request: &RestoreRequest<'_>) -> Result<Take, S
         .transpose()?;
     let rows = request.limits.rows.max(1);
     let most = rows.saturating_add(1).min(MOST_ENTRIES);
-    let entries: Vec<EntryRow> = sqlx::query_as(
-        "SELECT id, chunk, rows FROM amend.journal WHERE run = $1 AND id <= $2 ORDER BY id DESC LIMIT $3",
-    )
-    .bind(request.source.as_str())
-    .bind(from.map_or(i64::MAX, |p| p.entry))
-    .bind(most)
-    .fetch_all(&mut **tx)
-    .await
-    .map_err(db)?;
+    let mut args = Args::default();
+    let start = from.map_or(i64::MAX, |p| p.entry);
+    let sql = restore::entries(shape, request.source.as_str(), request.scope, start, most, &mut args)?;
+    let found = fetch_all(tx, sql, args).await?;
+    let entries: Vec<EntryRow> =
+        found.iter().map(|row| EntryRow::from_row(row).map_err(db)).collect::<Result<_, _>>()?;
     let all_there = i64::try_from(entries.len()).unwrap_or(i64::MAX) < most;
     let mut take = pick(&entries, from, rows, all_there);
     if take.parts.windows(2).any(|w| w[0].0 != w[1].0) {

@@ -1,6 +1,6 @@
 //! Looks at the journal: what a rollback would find, and what a run wrote.
 
-use amend_domain::{FindingRow, RollbackCounts, RollbackSamples, Rule, RunId, Scope};
+use amend_domain::{FindingRow, RollbackCounts, RollbackSamples, RollbackScope, Rule, RunId};
 use amend_engine::store::{JournalPair, StoreError};
 use chrono::{DateTime, Utc};
 use sqlx::FromRow;
@@ -39,12 +39,12 @@ impl PostgresStore {
         &self,
         rule: &Rule,
         run: &RunId,
-        scope: &Scope,
+        scope: &RollbackScope,
     ) -> Result<RollbackCounts, StoreError> {
         let mut tx = self.analysing().await?;
         let shape = Shape::load(&mut tx, rule).await?;
         let mut args = Args::default();
-        let sql = restore::count(&shape, run.as_str(), scope, &mut args);
+        let sql = restore::count(&shape, run.as_str(), scope, &mut args)?;
         let row = CountRow::from_row(&fetch_one(&mut tx, sql, args).await?).map_err(db)?;
         tx.commit().await.map_err(db)?;
         Ok(RollbackCounts {
@@ -59,13 +59,13 @@ impl PostgresStore {
         &self,
         rule: &Rule,
         run: &RunId,
-        scope: &Scope,
+        scope: &RollbackScope,
         each: u32,
     ) -> Result<RollbackSamples, StoreError> {
         let mut tx = self.analysing().await?;
         let shape = Shape::load(&mut tx, rule).await?;
         let mut args = Args::default();
-        let sql = restore::samples(&shape, rule, run.as_str(), scope, each, &mut args);
+        let sql = restore::samples(&shape, rule, run.as_str(), scope, each, &mut args)?;
         let mut samples = RollbackSamples::default();
         for row in fetch_all(&mut tx, sql, args).await? {
             let row = SampleRow::from_row(&row).map_err(db)?;
@@ -94,7 +94,7 @@ impl PostgresStore {
 
     pub(crate) async fn pairs(&self, run: &RunId) -> Result<Vec<JournalPair>, StoreError> {
         let rows: Vec<(Option<String>, Option<String>, i64)> = sqlx::query_as(
-            "SELECT old_value, new_value, sum(rows)::bigint FROM amend.journal WHERE run = $1
+            "SELECT old_value, new_value, sum(row_count)::bigint FROM amend.journal WHERE run_id = $1
              GROUP BY 1, 2 ORDER BY 3 DESC, 2, 1",
         )
         .bind(run.as_str())
@@ -110,6 +110,6 @@ fn shown_key(shape: &Shape, run: &RunId, journalled: String) -> Result<String, S
     if shape.key.len() == 1 {
         return Ok(journalled);
     }
-    let parts: Vec<String> = json("amend.journal", "keys", run.as_str(), &journalled)?;
+    let parts: Vec<String> = json("amend.journal", "row_keys", run.as_str(), &journalled)?;
     key_text(&parts)
 }

@@ -8,17 +8,27 @@ use sqlx::FromRow;
 
 use crate::error::{corrupt, json};
 
-/// The list behind `SELECT`, over `amend.run r`.
+/// The list behind `SELECT`, over `amend.run r`. `undone_by` is the newest rollback of the run that is
+/// in force: a rollback of the whole of it takes it out of force, and one of that brings it back.
 pub(crate) const COLUMNS: &str = "r.id, r.rule, r.kind, r.state, r.phase, r.options::text AS options,
     r.rollback::text AS rollback, r.undoes,
-    (SELECT u.id FROM amend.run u
-     WHERE u.undoes = r.id AND u.state = 'succeeded' AND NOT coalesce((u.rollback ->> 'dry_run')::boolean, false)
-     ORDER BY u.ended_at DESC NULLS LAST, u.seq DESC LIMIT 1) AS undone_by,
+    (WITH RECURSIVE back AS (
+       SELECT u.id AS first, u.id, u.seq, 1 AS depth, true AS whole FROM amend.run u
+       WHERE u.undoes = r.id AND u.state = 'succeeded' AND NOT coalesce((u.rollback ->> 'dry_run')::boolean, false)
+       UNION ALL
+       SELECT b.first, u.id, u.seq, b.depth + 1, coalesce(u.rollback -> 'scope', '{}') = '{}'
+       FROM back b JOIN amend.run u ON u.undoes = b.id
+       WHERE u.state = 'succeeded' AND NOT coalesce((u.rollback ->> 'dry_run')::boolean, false))
+     SELECT b.first FROM back b
+     WHERE b.depth = 1
+       AND (SELECT l.depth % 2 = 1 FROM back l WHERE l.first = b.first AND l.whole ORDER BY l.seq DESC LIMIT 1)
+     ORDER BY b.seq DESC LIMIT 1) AS undone_by,
     r.started_by, r.created_at, r.started_at, r.ended_at, r.plan_hash, r.expected::text AS expected,
     r.before::text AS before, r.after::text AS after, r.validation::text AS validation, r.error::text AS error,
     r.changed, r.skipped, r.failed, r.conflicts, r.deleted, r.remaining, r.chunks, r.scanned, r.duration_ms,
     r.to_change, r.to_scan, r.rate, r.batch_size, r.takeovers, r.cursor, r.lease_owner, r.lease_until, r.fence,
-    r.walk::text AS walk, r.effect::text AS effect, r.footprint::text AS footprint";
+    r.walk::text AS walk, r.effect::text AS effect, r.footprint::text AS footprint,
+    r.purged_at";
 
 #[derive(FromRow)]
 pub(crate) struct RunRow {
@@ -62,6 +72,7 @@ pub(crate) struct RunRow {
     walk: Option<String>,
     effect: Option<String>,
     footprint: Option<String>,
+    purged_at: Option<DateTime<Utc>>,
 }
 
 impl RunRow {
@@ -94,6 +105,8 @@ impl RunRow {
             rollback: self.value("rollback", self.rollback.as_deref())?,
             undoes: self.undoes.as_deref().map(RunId::from_trusted),
             undone_by: self.undone_by.as_deref().map(RunId::from_trusted),
+            rollback_until: None,
+            purged_at: self.purged_at,
             started_by: self.started_by.clone(),
             created_at: self.created_at,
             started_at: self.started_at,

@@ -11,6 +11,7 @@ use crate::{
     PostgresStore,
     error::{db, to_json},
     run_row::{COLUMNS, RunRow},
+    tx::Tx,
 };
 
 /// The index that holds a rule's one active place.
@@ -38,6 +39,17 @@ struct ChunkRow {
     upto: String,
     untouched_before: String,
     untouched_after: String,
+}
+
+/// Held until the new run is there, so that a purge either sees it or was here before.
+async fn refuse_purged(tx: &mut Tx, source: &RunId) -> Result<(), StoreError> {
+    let purged: Option<bool> =
+        sqlx::query_scalar("SELECT purged_at IS NOT NULL FROM amend.run WHERE id = $1 FOR SHARE")
+            .bind(source.as_str())
+            .fetch_optional(&mut **tx)
+            .await
+            .map_err(db)?;
+    if purged == Some(true) { Err(StoreError::Purged(source.clone())) } else { Ok(()) }
 }
 
 impl PostgresStore {
@@ -70,6 +82,10 @@ impl PostgresStore {
 #[async_trait]
 impl Runs for PostgresStore {
     async fn create_run(&self, run: &NewRun) -> Result<(), StoreError> {
+        let mut tx = self.pool.begin().await.map_err(db)?;
+        if let Some(source) = &run.undoes {
+            refuse_purged(&mut tx, source).await?;
+        }
         let result = sqlx::query(
             "INSERT INTO amend.run (id, rule, kind, state, phase, options, rollback, undoes, started_by, created_at,
                                     plan_hash, expected, batch_size)
@@ -87,11 +103,15 @@ impl Runs for PostgresStore {
         .bind(run.plan_hash.as_str())
         .bind(optional_json(run.expected.as_ref())?)
         .bind(run.batch_size)
-        .execute(&self.pool)
+        .execute(&mut *tx)
         .await;
         match result {
-            Ok(_) => Ok(()),
-            Err(sqlx::Error::Database(e)) if e.constraint() == Some(ONE_ACTIVE) => Err(self.active(run).await?),
+            Ok(_) => tx.commit().await.map_err(db),
+            Err(sqlx::Error::Database(e)) if e.constraint() == Some(ONE_ACTIVE) => {
+                // Before another connection is asked for: each creator may wait for the other's.
+                tx.rollback().await.map_err(db)?;
+                Err(self.active(run).await?)
+            }
             Err(e) => Err(db(e)),
         }
     }

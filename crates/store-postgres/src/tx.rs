@@ -45,7 +45,7 @@ impl PostgresStore {
 /// Sets the limits of a transaction, and leads the planner where it cannot know better: it has no
 /// statistics of what a CTE gives, and would sort whole tables to merge them with it instead of hashing
 /// the small side; and compiling a plan costs more than it saves on statements like ours.
-async fn limit(tx: &mut PgConnection, lock: Duration, statement: Duration) -> Result<(), StoreError> {
+pub(crate) async fn limit(tx: &mut PgConnection, lock: Duration, statement: Duration) -> Result<(), StoreError> {
     sqlx::query(
         "SELECT set_config('lock_timeout', $1, true), set_config('statement_timeout', $2, true),
                 set_config('jit', 'off', true), set_config('enable_mergejoin', 'off', true),
@@ -85,6 +85,10 @@ impl Args {
     }
 
     pub(crate) fn texts(&mut self, values: &[String]) -> String {
+        self.push(values, "text[]")
+    }
+
+    pub(crate) fn nullable_texts(&mut self, values: &[Option<String>]) -> String {
         self.push(values, "text[]")
     }
 

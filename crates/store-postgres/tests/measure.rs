@@ -3,7 +3,9 @@
 
 use std::time::{Duration, Instant};
 
-use amend_domain::{ConflictPolicy, Finding, Mode, RowFilter, RowQuery, RowSort, Rule, Scope, SortDirection};
+use amend_domain::{
+    ConflictPolicy, Finding, Mode, RollbackScope, RowFilter, RowQuery, RowSort, Rule, Scope, SortDirection,
+};
 use amend_engine::store::{
     BulkRows, ChunkLimits, ChunkRequest, MarketDataRow, RestoreRequest, Store, StoreKind, SymbolRow, Write,
 };
@@ -177,10 +179,10 @@ async fn correct(f: &Fixture, rule: &Rule) -> anyhow::Result<Job> {
 
 async fn restore(f: &Fixture, rule: &Rule, source: &Job) -> anyhow::Result<()> {
     let begun = Instant::now();
-    let counts = f.store().rollback_counts(rule, &source.id, &Scope::default()).await?;
+    let counts = f.store().rollback_counts(rule, &source.id, &RollbackScope::default()).await?;
     say(&format!("rollback counts: {} restorable", counts.restorable), begun);
     let begun = Instant::now();
-    f.store().rollback_samples(rule, &source.id, &Scope::default(), 20).await?;
+    f.store().rollback_samples(rule, &source.id, &RollbackScope::default(), 20).await?;
     say("rollback samples", begun);
     let job = Job::begin(f, rule, &rollback(rule, &source.id)).await?;
     let begun = Instant::now();
@@ -191,7 +193,7 @@ async fn restore(f: &Fixture, rule: &Rule, source: &Job) -> anyhow::Result<()> {
             rule,
             source: &source.id,
             on_conflict: ConflictPolicy::Skip,
-            scope: &Scope::default(),
+            scope: &RollbackScope::default(),
             cursor: cursor.as_deref(),
             limits: LIMITS,
             write: Write::Commit,

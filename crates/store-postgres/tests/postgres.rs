@@ -360,7 +360,7 @@ mod case {
         assert!(matches!(error, StoreError::ReadOnly(_)), "{error:?}");
         let error = refused(f.store().claimable(at(0)).await)?;
         assert!(matches!(error, StoreError::Missing(_)), "{error:?}");
-        assert_eq!(f.store().migrate().await?.len(), 1);
+        assert!(!f.store().migrate().await?.is_empty());
         Ok(())
     }
 }

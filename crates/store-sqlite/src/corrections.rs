@@ -1,6 +1,6 @@
 //! [`Corrections`]: steps, and what the journal says.
 
-use amend_domain::{RollbackCounts, RollbackSamples, Rule, RunId, Scope};
+use amend_domain::{RollbackCounts, RollbackSamples, RollbackScope, Rule, RunId};
 use amend_engine::store::{ChunkOutcome, ChunkRequest, Corrections, JournalPair, RestoreRequest, StoreError};
 use async_trait::async_trait;
 use sqlx::Row as _;
@@ -22,7 +22,12 @@ impl Corrections for SqliteStore {
         Frame::of(self, Work::Restore(request)).run().await
     }
 
-    async fn rollback_counts(&self, rule: &Rule, run: &RunId, scope: &Scope) -> Result<RollbackCounts, StoreError> {
+    async fn rollback_counts(
+        &self,
+        rule: &Rule,
+        run: &RunId,
+        scope: &RollbackScope,
+    ) -> Result<RollbackCounts, StoreError> {
         samples::counts(self, rule, run, scope).await
     }
 
@@ -30,7 +35,7 @@ impl Corrections for SqliteStore {
         &self,
         rule: &Rule,
         run: &RunId,
-        scope: &Scope,
+        scope: &RollbackScope,
         each: u32,
     ) -> Result<RollbackSamples, StoreError> {
         samples::samples(self, rule, run, scope, each).await

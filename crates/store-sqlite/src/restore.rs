@@ -30,7 +30,7 @@ pub(crate) async fn step(
     // So that there is something to forget.
     reference::ensure(connection, &bound).await?;
     prepare(connection, &bound).await?;
-    let mut taken = take(connection, request).await?;
+    let mut taken = take(connection, &bound, request).await?;
     if taken.is_empty() {
         return Ok(Step { cursor: request.cursor.map(str::to_owned), done: true, ..Step::default() });
     }
@@ -42,13 +42,15 @@ pub(crate) async fn step(
             return Err(StoreError::Other("the journal names a row twice in one chunk".into()));
         }
     }
-    let journalled: i64 = taken.iter().map(|e| e.rows).sum();
     let seen = count(connection, &bound).await?;
-    let whole = request.scope.symbols.is_none();
+    // A row that is gone has no symbol, so it belongs to no scope of symbols.
+    let claimed = match request.scope.symbols {
+        None => claimed(connection, &bound, request, &taken).await?,
+        Some(_) => seen.total(),
+    };
     let tally = Tally {
-        // A row that is gone has no symbol, so it belongs to no scope but the whole.
-        scanned: if whole { journalled } else { seen.total() },
-        deleted: if whole { journalled - seen.total() } else { 0 },
+        scanned: claimed,
+        deleted: claimed - seen.total(),
         conflicts: seen.foreign,
         original: seen.original,
         ..Tally::default()
@@ -60,7 +62,7 @@ pub(crate) async fn step(
     let last = taken.last().map_or(0, |e| e.id);
     Ok(Step {
         cursor: Some(last.to_string()),
-        done: !any_before(connection, request, last).await?,
+        done: !any_before(connection, &bound, request, last).await?,
         tally: Tally { changed: applied.changed, skipped: applied.skipped, ..tally },
         record: Some(Record { upto: format!("journal {last}"), applied }),
         halted: false,
@@ -75,22 +77,23 @@ struct Entry {
     rows: i64,
 }
 
-async fn take(connection: &mut SqliteConnection, request: &RestoreRequest<'_>) -> Result<Vec<Entry>, StoreError> {
+async fn take(
+    connection: &mut SqliteConnection,
+    bound: &Bound<'_>,
+    request: &RestoreRequest<'_>,
+) -> Result<Vec<Entry>, StoreError> {
     let before = match request.cursor {
         None => i64::MAX,
         Some(text) => text.parse().map_err(|_| {
             corrupt("amend_run", "cursor", request.lease.run_id.as_str(), "it is no place in the journal")
         })?,
     };
-    let rows = sqlx::query(
-        "SELECT id, chunk, row_count FROM amend_journal WHERE run_id = ?1 AND id < ?2 ORDER BY id DESC LIMIT ?3",
-    )
-    .bind(request.source.as_str())
-    .bind(before)
-    .bind(ENTRIES)
-    .fetch_all(connection)
-    .await
-    .map_err(db)?;
+    let mut binds = Binds::default();
+    let sql = format!(
+        "SELECT j.id, j.chunk, j.row_count FROM amend_journal AS j WHERE {} ORDER BY j.id DESC LIMIT {ENTRIES}",
+        entries(bound, request, before, &mut binds)?,
+    );
+    let rows = binds.query(sql)?.fetch_all(connection).await.map_err(db)?;
     let mut taken: Vec<Entry> = Vec::new();
     let mut sum = 0;
     for row in &rows {
@@ -108,6 +111,44 @@ async fn take(connection: &mut SqliteConnection, request: &RestoreRequest<'_>) -
     Ok(taken)
 }
 
+/// Holds for entries `j` of the source, from before `before`, that have a key of the scope.
+fn entries(
+    bound: &Bound<'_>,
+    request: &RestoreRequest<'_>,
+    before: i64,
+    binds: &mut Binds,
+) -> Result<String, StoreError> {
+    let (run, before) = (binds.add(request.source.as_str()), binds.add(before));
+    let then = and(&bound.undo_scope(request.scope, binds)?.then);
+    Ok(match request.scope.rows {
+        None => format!("j.run_id = {run} AND j.id < {before}{then}"),
+        Some(_) => format!(
+            "j.run_id = {run} AND j.id < {before} AND EXISTS (SELECT 1 FROM json_each(j.row_keys) AS e WHERE TRUE{then})"
+        ),
+    })
+}
+
+/// Keys of these entries that the scope claims, whether their rows are there or not.
+async fn claimed(
+    connection: &mut SqliteConnection,
+    bound: &Bound<'_>,
+    request: &RestoreRequest<'_>,
+    taken: &[Entry],
+) -> Result<i64, StoreError> {
+    if request.scope.rows.is_none() {
+        return Ok(taken.iter().map(|e| e.rows).sum());
+    }
+    let mut binds = Binds::default();
+    let ids: Vec<i64> = taken.iter().map(|e| e.id).collect();
+    let ids = binds.add(serde_json::json!(ids).to_string());
+    let then = and(&bound.undo_scope(request.scope, &mut binds)?.then);
+    let sql = format!(
+        "SELECT count(*) FROM amend_journal AS j CROSS JOIN json_each(j.row_keys) AS e
+         WHERE j.id IN (SELECT value FROM json_each({ids})){then}"
+    );
+    binds.query(sql)?.fetch_one(connection).await.map_err(db)?.try_get(0).map_err(db)
+}
+
 /// Puts the rows that the entries name into the table of candidates, with what they look like now.
 /// False when one was named twice.
 async fn collect(
@@ -121,7 +162,8 @@ async fn collect(
     let ids: Vec<i64> = taken.iter().map(|e| e.id).collect();
     let ids = binds.add(serde_json::json!(ids).to_string());
     let (into, columns) = bound.candidate_names();
-    let scope: Vec<String> = bound.scope(request.scope, &mut binds).into_iter().collect();
+    let scope = bound.undo_scope(request.scope, &mut binds)?;
+    let scope: Vec<String> = scope.then.into_iter().chain(scope.now).collect();
     let sql = format!(
         "INSERT OR FAIL INTO {} ({into}, cur, new, what) SELECT {columns}, {}, j.old_value, {}
          FROM amend_journal AS j CROSS JOIN json_each(j.row_keys) AS e CROSS JOIN {} AS t
@@ -196,13 +238,12 @@ async fn write(
 
 async fn any_before(
     connection: &mut SqliteConnection,
+    bound: &Bound<'_>,
     request: &RestoreRequest<'_>,
     id: i64,
 ) -> Result<bool, StoreError> {
-    sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM amend_journal WHERE run_id = ?1 AND id < ?2)")
-        .bind(request.source.as_str())
-        .bind(id)
-        .fetch_one(connection)
-        .await
-        .map_err(db)
+    let mut binds = Binds::default();
+    let entries = entries(bound, request, id, &mut binds)?;
+    let sql = format!("SELECT EXISTS (SELECT 1 FROM amend_journal AS j WHERE {entries})");
+    binds.query(sql)?.fetch_one(connection).await.map_err(db)?.try_get(0).map_err(db)
 }

@@ -13,11 +13,19 @@ use crate::{
 
 const TABLE: &str = "amend_run";
 
-/// Every column, with the last rollback that was finished and wrote something for good.
+/// Every column. `undone_by` is the newest rollback of the run that is in force: a rollback of the
+/// whole of it takes it out of force, and one of that brings it back.
 pub(crate) const SELECT_RUN: &str = "SELECT run.*,
-    (SELECT b.id FROM amend_run AS b
-     WHERE b.undoes = run.id AND b.kind = 'rollback' AND b.state = 'succeeded'
-       AND coalesce(json_extract(b.rollback, '$.dry_run'), 0) = 0
+    (WITH RECURSIVE back (first, id, seq, depth, whole) AS (
+       SELECT u.id, u.id, u.seq, 1, 1 FROM amend_run AS u
+       WHERE u.undoes = run.id AND u.state = 'succeeded' AND coalesce(json_extract(u.rollback, '$.dry_run'), 0) = 0
+       UNION ALL
+       SELECT b.first, u.id, u.seq, b.depth + 1, coalesce(json_extract(u.rollback, '$.scope'), '{}') = '{}'
+       FROM back AS b CROSS JOIN amend_run AS u ON u.undoes = b.id
+       WHERE u.state = 'succeeded' AND coalesce(json_extract(u.rollback, '$.dry_run'), 0) = 0)
+     SELECT b.first FROM back AS b
+     WHERE b.depth = 1
+       AND (SELECT l.depth % 2 = 1 FROM back AS l WHERE l.first = b.first AND l.whole ORDER BY l.seq DESC LIMIT 1)
      ORDER BY b.seq DESC LIMIT 1) AS undone_by
     FROM amend_run AS run";
 
@@ -74,6 +82,8 @@ pub(crate) fn read_view(row: &SqliteRow) -> Result<RunView, StoreError> {
         rollback: r.json("rollback")?,
         undoes: run_id(r.get("undoes")?),
         undone_by: run_id(r.get("undone_by")?),
+        rollback_until: None,
+        purged_at: r.time("purged_at")?,
         started_by: r.get("started_by")?,
         created_at: r.time("created_at")?.ok_or_else(|| corrupt(TABLE, "created_at", &r.id, "it is null"))?,
         started_at: r.time("started_at")?,

@@ -15,7 +15,7 @@ use crate::{
     value::Binds,
 };
 
-fn active_states() -> String {
+pub(crate) fn active_states() -> String {
     words(&RunState::ACTIVE)
 }
 
@@ -35,11 +35,23 @@ async fn active_run(connection: &mut SqliteConnection, rule: &str) -> Result<Opt
     Ok(id.map(RunId::from_trusted))
 }
 
+async fn refuse_purged(connection: &mut SqliteConnection, source: &RunId) -> Result<(), StoreError> {
+    let purged: Option<bool> = sqlx::query_scalar("SELECT purged_at IS NOT NULL FROM amend_run WHERE id = ?1")
+        .bind(source.as_str())
+        .fetch_optional(connection)
+        .await
+        .map_err(db)?;
+    if purged == Some(true) { Err(StoreError::Purged(source.clone())) } else { Ok(()) }
+}
+
 #[async_trait]
 impl Runs for SqliteStore {
     async fn create_run(&self, run: &NewRun) -> Result<(), StoreError> {
         let mut connection = self.writer.acquire(None).await?;
         let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await.map_err(db)?;
+        if let Some(source) = &run.undoes {
+            refuse_purged(&mut transaction, source).await?;
+        }
         let inserted = sqlx::query(
             "INSERT INTO amend_run (id, rule, kind, state, phase, options, rollback, undoes, started_by,
                                     created_at, plan_hash, expected, batch_size)

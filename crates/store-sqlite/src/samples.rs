@@ -1,6 +1,6 @@
 //! What a rollback would meet, before anybody asks for it.
 
-use amend_domain::{FindingRow, RollbackCounts, RollbackSamples, Rule, RunId, Scope};
+use amend_domain::{FindingRow, RollbackCounts, RollbackSamples, RollbackScope, Rule, RunId};
 use amend_engine::store::StoreError;
 use futures::TryStreamExt as _;
 use sqlx::{Row as _, SqliteConnection, sqlite::SqliteRow};
@@ -21,22 +21,30 @@ const MOST: u32 = 20;
 
 /// `FROM` the journal's keys and the rows that they name (`target`, aliased `t`), with the conditions
 /// of run and scope.
-fn journalled(bound: &Bound<'_>, target: &str, run: &RunId, scope: &Scope, binds: &mut Binds) -> String {
+fn journalled(
+    bound: &Bound<'_>,
+    target: &str,
+    run: &RunId,
+    scope: &RollbackScope,
+    binds: &mut Binds,
+) -> Result<String, StoreError> {
     let run = binds.add(run.as_str());
-    let scope: Vec<String> = bound.scope(scope, binds).into_iter().collect();
-    format!(
+    let scope = bound.undo_scope(scope, binds)?;
+    let now: Vec<String> = scope.now.into_iter().collect();
+    Ok(format!(
         "amend_journal AS j CROSS JOIN json_each(j.row_keys) AS e CROSS JOIN {target}
-         WHERE j.run_id = {run} AND {}{}",
+         WHERE j.run_id = {run} AND {}{}{}",
         bound.named_by_journal(),
-        and(&scope),
-    )
+        and(&scope.then),
+        and(&now),
+    ))
 }
 
 pub(crate) async fn counts(
     store: &SqliteStore,
     rule: &Rule,
     run: &RunId,
-    scope: &Scope,
+    scope: &RollbackScope,
 ) -> Result<RollbackCounts, StoreError> {
     let mut connection = store.readers.acquire().await?;
     let mut transaction = begin_read(&mut connection).await?;
@@ -49,14 +57,10 @@ pub(crate) async fn counts(
         of(ORIGINAL),
         of(FOREIGN),
         looks(&bound),
-        journalled(&bound, &format!("{} AS t", rule.target.table.quoted()), run, scope, &mut binds),
+        journalled(&bound, &format!("{} AS t", rule.target.table.quoted()), run, scope, &mut binds)?,
     );
     let row = binds.query(sql)?.fetch_one(&mut *transaction).await.map_err(db)?;
-    let all: i64 = sqlx::query_scalar("SELECT coalesce(sum(row_count), 0) FROM amend_journal WHERE run_id = ?1")
-        .bind(run.as_str())
-        .fetch_one(&mut *transaction)
-        .await
-        .map_err(db)?;
+    let all = claimed(&mut transaction, &bound, run, scope).await?;
     transaction.commit().await.map_err(db)?;
     let mut counts = RollbackCounts {
         restorable: row.try_get(0).map_err(db)?,
@@ -64,18 +68,38 @@ pub(crate) async fn counts(
         changed_since: row.try_get(2).map_err(db)?,
         deleted: 0,
     };
-    // A row that is gone has no symbol, so it belongs to no scope but the whole.
+    // A row that is gone has no symbol, so it belongs to no scope of symbols.
     if scope.symbols.is_none() {
         counts.deleted = all - counts.total();
     }
     Ok(counts)
 }
 
+/// Keys of a run's journal that the scope claims, whether their rows are there or not.
+async fn claimed(
+    connection: &mut SqliteConnection,
+    bound: &Bound<'_>,
+    run: &RunId,
+    scope: &RollbackScope,
+) -> Result<i64, StoreError> {
+    let mut binds = Binds::default();
+    let run = binds.add(run.as_str());
+    let then = and(&bound.undo_scope(scope, &mut binds)?.then);
+    let sql = match scope.rows {
+        // Counted without reading the keys.
+        None => format!("SELECT coalesce(sum(j.row_count), 0) FROM amend_journal AS j WHERE j.run_id = {run}{then}"),
+        Some(_) => format!(
+            "SELECT count(*) FROM amend_journal AS j CROSS JOIN json_each(j.row_keys) AS e WHERE j.run_id = {run}{then}"
+        ),
+    };
+    binds.query(sql)?.fetch_one(connection).await.map_err(db)?.try_get(0).map_err(db)
+}
+
 pub(crate) async fn samples(
     store: &SqliteStore,
     rule: &Rule,
     run: &RunId,
-    scope: &Scope,
+    scope: &RollbackScope,
     each: u32,
 ) -> Result<RollbackSamples, StoreError> {
     let each = each.min(MOST);
@@ -94,7 +118,7 @@ struct Sampler<'a> {
     bound: &'a Bound<'a>,
     resolved: &'a str,
     run: &'a RunId,
-    scope: &'a Scope,
+    scope: &'a RollbackScope,
     each: u32,
 }
 
@@ -105,7 +129,7 @@ impl Sampler<'_> {
         let sql = format!(
             "SELECT {}, CAST(j.old_value AS TEXT) FROM {} AND {} = {OURS} LIMIT {}",
             row_columns(bound),
-            journalled(bound, &bound.joined(self.resolved), self.run, self.scope, &mut binds),
+            journalled(bound, &bound.joined(self.resolved), self.run, self.scope, &mut binds)?,
             looks(bound),
             self.each,
         );
@@ -120,22 +144,24 @@ impl Sampler<'_> {
         let mut binds = Binds::default();
         let gone = format!("t.{} IS NULL", bound.rule.target.key.first().map(|c| c.quoted()).unwrap_or_default());
         let foreign = format!("{} = {FOREIGN}", looks(bound));
-        let wanted = match bound.scope(self.scope, &mut binds) {
-            // A row that is gone has no symbol, so it belongs to no scope but the whole.
-            Some(scope) => format!("NOT {gone} AND {scope} AND {foreign}"),
+        let scope = bound.undo_scope(self.scope, &mut binds)?;
+        let wanted = match scope.now {
+            // A row that is gone has no symbol, so it belongs to no scope of symbols.
+            Some(now) => format!("NOT {gone} AND {now} AND {foreign}"),
             None => format!("({gone} OR {foreign})"),
         };
         let sql = format!(
             "SELECT {}, CAST(j.old_value AS TEXT), e.value, {gone}
              FROM amend_journal AS j CROSS JOIN json_each(j.row_keys) AS e
              LEFT JOIN {} AS t ON {} LEFT JOIN {} AS r ON {}
-             WHERE j.run_id = {} AND {wanted}",
+             WHERE j.run_id = {} AND {wanted}{}",
             row_columns(bound),
             bound.rule.target.table.quoted(),
             bound.named_by_journal(),
             self.resolved,
             bound.matching(),
             binds.add(self.run.as_str()),
+            and(&scope.then),
         );
         let enough = usize::try_from(self.each).unwrap_or(usize::MAX);
         let (mut changed, mut deleted) = (Vec::new(), Vec::new());

@@ -5,8 +5,8 @@ mod common;
 use std::time::Duration;
 
 use amend_domain::{
-    ColumnName, ConflictPolicy, Finding, Reference, RowFilter, RowQuery, RowSort, Rule, RuleSlug, Scope, SortDirection,
-    TableName, Target,
+    ColumnName, ConflictPolicy, Finding, Reference, RollbackScope, RowFilter, RowQuery, RowSort, Rule, RuleSlug, Scope,
+    SortDirection, TableName, Target,
 };
 use amend_engine::store::{
     Catalog as _, ChunkLimits, Corrections as _, Findings as _, RestoreRequest, StoreError, Write,
@@ -48,6 +48,8 @@ fn rule(key: &[&str]) -> Rule {
             value: ColumnName::new("class"),
         },
         allowed_values: vec![],
+        allow_without_backup: false,
+        retention_days: None,
     }
 }
 
@@ -73,7 +75,7 @@ async fn there_and_back(place: &Place, store: &SqliteStore, rule: &Rule, changed
     assert_eq!(sum, changed);
     end(store, &lease).await;
     assert_ne!(one_text(&mut sql, picture).await, before);
-    let counts = store.rollback_counts(rule, &lease.run_id, &Scope::default()).await.expect("counts");
+    let counts = store.rollback_counts(rule, &lease.run_id, &RollbackScope::default()).await.expect("counts");
     assert_eq!((counts.restorable, counts.total()), (changed, changed));
 
     let undo = begin(store, rule, "b-1").await;
@@ -85,7 +87,7 @@ async fn there_and_back(place: &Place, store: &SqliteStore, rule: &Rule, changed
                 rule,
                 source: &lease.run_id,
                 on_conflict: ConflictPolicy::Stop,
-                scope: &Scope::default(),
+                scope: &RollbackScope::default(),
                 cursor: cursor.as_deref(),
                 limits: limits(4, 4),
                 write: Write::Commit,

@@ -146,10 +146,10 @@ async fn a_million_rows() {
         pages(&store, &rule, "after").await;
 
         let begun = Watch::start();
-        let counts = store.rollback_counts(&rule, &lease.run_id, &all).await.expect("counts");
+        let counts = store.rollback_counts(&rule, &lease.run_id, &all.clone().into()).await.expect("counts");
         println!("rollback counts {begun}: {counts:?}");
         let begun = Watch::start();
-        store.rollback_samples(&rule, &lease.run_id, &all, 20).await.expect("samples");
+        store.rollback_samples(&rule, &lease.run_id, &all.clone().into(), 20).await.expect("samples");
         println!("rollback samples {begun}");
 
         let undo = begin(&store, &rule, &format!("b-{chunk}")).await;
@@ -161,7 +161,7 @@ async fn a_million_rows() {
                 rule: &rule,
                 source: &lease.run_id,
                 on_conflict: ConflictPolicy::Skip,
-                scope: &all,
+                scope: &all.clone().into(),
                 cursor: cursor.as_deref(),
                 limits: limits(chunk, chunk),
                 write: Write::Commit,

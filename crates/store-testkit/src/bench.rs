@@ -68,6 +68,8 @@ pub fn rule() -> Rule {
             value: ColumnName::new("class"),
         },
         allowed_values: ["STOCK", "ETF", "CRYPTO"].map(String::from).to_vec(),
+        allow_without_backup: false,
+        retention_days: None,
     }
 }
 

@@ -8,7 +8,8 @@ use std::{
 };
 
 use amend_domain::{
-    ConflictPolicy, Mode, PlanHash, RollbackOptions, Rule, RunId, RunKind, RunOptions, RunState, RunView, Scope,
+    ConflictPolicy, Mode, PlanHash, RollbackOptions, RollbackScope, Rule, RunId, RunKind, RunOptions, RunState,
+    RunView, Scope,
 };
 use amend_engine::store::{
     ChunkLimits, ChunkOutcome, ChunkRequest, JournalPair, Lease, NewRun, RestoreRequest, RunPatch, Store, StoreError,
@@ -99,7 +100,7 @@ impl Default for Step<'_> {
 #[derive(Debug, Clone)]
 pub struct Undo<'a> {
     pub on_conflict: ConflictPolicy,
-    pub scope: Scope,
+    pub scope: RollbackScope,
     pub cursor: Option<&'a str>,
     pub limits: ChunkLimits,
     pub write: Write,
@@ -109,7 +110,7 @@ impl Default for Undo<'_> {
     fn default() -> Self {
         Self {
             on_conflict: ConflictPolicy::Skip,
-            scope: Scope::default(),
+            scope: RollbackScope::default(),
             cursor: None,
             limits: limits(1_000, 10_000),
             write: Write::Commit,

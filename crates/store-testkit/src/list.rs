@@ -6,6 +6,16 @@
 macro_rules! conformance {
     ($subject:path) => {
         $crate::each_case! { $subject,
+            backups: [
+                a_copy_has_every_key_and_value_and_is_listed_with_its_size,
+                names_with_quotes_spaces_and_capitals_can_be_copied_and_dropped,
+                a_run_has_one_copy_however_often_it_is_asked_for,
+                a_copy_that_cannot_be_made_leaves_nothing_behind,
+                a_copy_dropped_by_hand_is_no_longer_listed,
+                runs_that_ended_before_are_listed_with_what_they_hold,
+                a_journal_is_dropped_in_parts_and_only_of_a_marked_run,
+                a_marked_run_cannot_be_undone_and_one_being_undone_not_marked,
+            ]
             bulk: [
                 rows_are_there_after_the_commit,
                 dropped_without_commit_nothing_was_there,
@@ -48,6 +58,16 @@ macro_rules! conformance {
                 rows_that_arrive_behind_the_cursor_are_found_by_another_walk,
                 the_reference_is_read_in_each_chunks_own_transaction,
             ]
+            engine_backups: [
+                a_snapshot_holds_what_stood_there_before_the_run,
+                a_dry_run_makes_no_snapshot,
+                a_run_whose_snapshot_cannot_be_made_writes_nothing,
+                a_name_that_is_too_long_is_refused_before_the_run,
+                overwriting_without_a_backup_needs_a_rule_that_allows_it,
+                retention_drops_journal_and_copy_of_old_runs_alone,
+                a_purged_run_says_that_it_cannot_be_rolled_back,
+                a_run_that_is_being_rolled_back_keeps_its_journal,
+            ]
             engine_refusals: [
                 numbers_that_drifted_since_the_preview_stop_the_run_before_its_first_write,
                 an_approval_of_other_options_is_refused,
@@ -56,10 +76,19 @@ macro_rules! conformance {
                 tables_that_a_rule_cannot_use_are_refused_with_advice,
                 a_user_who_may_only_read_can_preview_and_not_run,
                 a_row_that_a_trigger_refuses_fails_the_run_and_whole_chunks_stay,
-                a_trigger_that_touches_another_column_fails_the_validation,
+                a_trigger_that_touches_another_column_ends_the_run_at_that_chunk,
                 a_locked_table_is_waited_for_and_then_corrected,
                 a_table_that_stays_locked_fails_the_run_with_nothing_changed,
                 a_reference_emptied_before_the_worker_came_changes_nothing,
+            ]
+            engine_rollbacks: [
+                a_rollback_of_a_rollback_restores_what_the_correction_wrote,
+                a_run_whose_rollback_was_undone_can_be_rolled_back_again,
+                undoing_a_rollback_leaves_what_others_wrote_since,
+                what_a_partial_rollback_left_is_counted_and_rolled_back_later,
+                a_rollback_that_was_undone_in_part_stays_in_force,
+                a_plan_of_a_rollback_tells_what_was_written_over_what,
+                a_scope_out_of_bounds_is_refused_by_its_field,
             ]
             engine_runs: [
                 a_run_corrects_proves_and_remembers,
@@ -220,6 +249,17 @@ macro_rules! conformance {
                 counts_and_the_rollback_agree,
                 a_table_emptied_since_has_only_deleted_rows,
             ]
+            restore_scopes: [
+                old_values_name_their_rows_and_null_is_one_of_them,
+                new_values_name_their_rows,
+                a_pair_is_an_old_and_a_new_value_at_once,
+                chunks_name_the_rows_that_they_wrote,
+                row_keys_name_single_rows,
+                keys_of_several_columns_are_named_as_rows_show_them,
+                lists_of_a_scope_hold_all_at_once,
+                a_deleted_row_is_told_by_every_scope_that_the_journal_can_answer,
+                conflict_choices_hold_within_a_scope,
+            ]
             rows: [
                 pages_of_any_size_show_every_row_once_in_every_order,
                 rows_come_in_the_order_that_was_asked_for,
@@ -287,6 +327,7 @@ macro_rules! conformance {
                 the_summary_and_the_pages_equal_a_naive_model,
                 a_scoped_run_and_its_rollback_leave_all_other_rows_alone,
                 a_rollback_after_meddling_keeps_what_others_wrote,
+                rollbacks_of_all_disjoint_scopes_are_the_rollback_of_the_whole,
                 random_tables_hold_every_kind_of_finding,
             ]
         }

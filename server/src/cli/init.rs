@@ -139,6 +139,9 @@ target_chunk_ms = {chunk}
 lock_timeout_ms = {lock}
 # AMEND_ENGINE_DRIFT_TOLERANCE_PERCENT. How far the numbers may move between preview and run.
 drift_tolerance_percent = {drift:?}
+# AMEND_ENGINE_RETENTION_DAYS. Days after a run's end for which it can be rolled back; `amend purge` and
+# `amend serve` drop what is older.
+retention_days = {retention}
 
 # A rule: target.value must equal reference.value wherever the match columns agree.
 # Names are spelled exactly as the database spells them.
@@ -147,12 +150,15 @@ drift_tolerance_percent = {drift:?}
 #   target.matches  names the reference row, in the order of reference.matches
 #   target.timestamp, target.dimensions  optional: for the charts
 #   allowed_values  what may be written; empty means anything that is not blank
+#   retention_days  optional: instead of engine.retention_days
+#   allow_without_backup  optional: true lets a caller of the REST API overwrite with createBackup false
 {rule_text}",
         addr = quoted(&config.server.addr),
         lease = engine.lease_s,
         chunk = engine.target_chunk_ms,
         lock = engine.lock_timeout_ms,
         drift = engine.drift_tolerance_percent,
+        retention = engine.retention_days,
     ))
 }
 

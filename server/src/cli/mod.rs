@@ -5,6 +5,7 @@
 
 mod active;
 mod analyze;
+mod backups;
 mod cancel;
 mod context;
 mod demo;
@@ -16,6 +17,7 @@ mod output;
 mod people;
 mod preview;
 mod progress;
+mod purge;
 mod rollback;
 mod run;
 mod runs;
@@ -88,6 +90,10 @@ pub enum Command {
     Validate(validate::ValidateArgs),
     /// Undo a run: restore the rows that still have the value it wrote
     Rollback(rollback::RollbackArgs),
+    /// List the copies that runs made before their first write
+    Backups(backups::BackupsArgs),
+    /// Drop journals and copies of runs whose retention is over
+    Purge(purge::PurgeArgs),
     /// Ask a run to end after the chunk in flight
     Cancel(cancel::CancelArgs),
     /// Drive a queued run to its end (what `run --detach` starts)
@@ -166,6 +172,8 @@ async fn with_settings(context: Context, command: Command) -> anyhow::Result<Exi
         Command::Show(args) => show::command(context, args).await,
         Command::Validate(args) => validate::command(context, args).await,
         Command::Rollback(args) => rollback::command(context, args).await,
+        Command::Backups(args) => backups::command(context, args).await,
+        Command::Purge(args) => purge::command(context, args).await,
         Command::Cancel(args) => cancel::command(context, args).await,
         Command::Work(args) => work::command(context, args).await,
         Command::Doctor => doctor::command(context).await,
@@ -242,6 +250,10 @@ mod tests {
             "amend run --mode fill --batch-size auto --max-records 10 --symbols A,B --dry-run --detach",
             "amend run --batch-size 500 --format json",
             "amend rollback r-1 --reason why --on-conflict stop --dry-run",
+            "amend rollback r-1 --old-null --old-value a,b --old-value c --new-value X --chunk 1,2 --row 7 --row 8",
+            "amend run --backup snapshot",
+            "amend backups --format csv",
+            "amend purge --dry-run",
             "amend token create --role viewer --name ci --expires 30",
             "amend token revoke ci",
             "amend user set-password admin",
@@ -257,6 +269,8 @@ mod tests {
         for line in [
             "amend run --mode repair",
             "amend run --batch-size 0",
+            "amend run --backup none",
+            "amend rollback r-1 --chunk 0",
             "amend run --max-records 0",
             "amend rollback",
             "amend demo",

@@ -1,4 +1,4 @@
-use amend_domain::{BatchSize, ConflictPolicy, Problem, RollbackOptions, RunId, RunKind, Scope};
+use amend_domain::{BatchSize, ConflictPolicy, Problem, RollbackOptions, RollbackScope, RunId, RunKind};
 use clap::{Args, builder::NonEmptyStringValueParser};
 
 use super::{
@@ -24,12 +24,53 @@ pub struct RollbackArgs {
     /// Only rows of these symbols, separated by commas
     #[arg(long, value_name = "A,B", value_delimiter = ',', value_parser = NonEmptyStringValueParser::new())]
     symbols: Option<Vec<String>>,
+    /// Only rows that had this value before the run; several times for several
+    #[arg(long, value_name = "VALUE")]
+    old_value: Vec<String>,
+    /// Only rows that were null before the run (with --old-value: or had one of those)
+    #[arg(long)]
+    old_null: bool,
+    /// Only rows in which the run wrote this value; several times for several
+    #[arg(long, value_name = "VALUE")]
+    new_value: Vec<String>,
+    /// Only rows in which the run wrote null (which a rollback may have done)
+    #[arg(long)]
+    new_null: bool,
+    /// Only rows of these chunks of the run, separated by commas; `amend show` lists them
+    #[arg(long, value_name = "N,N", value_delimiter = ',', value_parser = clap::value_parser!(i64).range(1..))]
+    chunk: Vec<i64>,
+    /// Only the row with this key; several times for several. A key of several columns is a JSON array
+    /// of texts
+    #[arg(long, value_name = "KEY", value_parser = NonEmptyStringValueParser::new())]
+    row: Vec<String>,
     /// Rows in one transaction: auto, or 1 to 10000
     #[arg(long, value_name = "auto|N", value_parser = batch_size, default_value = "auto")]
     batch_size: BatchSize,
     /// Count everything, write nothing
     #[arg(long)]
     dry_run: bool,
+}
+
+impl RollbackArgs {
+    fn scope(&self) -> RollbackScope {
+        RollbackScope {
+            symbols: self.symbols.clone(),
+            old_values: values(&self.old_value, self.old_null),
+            new_values: values(&self.new_value, self.new_null),
+            pairs: None,
+            chunks: some(&self.chunk),
+            rows: some(&self.row),
+        }
+    }
+}
+
+fn some<T: Clone>(list: &[T]) -> Option<Vec<T>> {
+    (!list.is_empty()).then(|| list.to_vec())
+}
+
+fn values(texts: &[String], null: bool) -> Option<Vec<Option<String>>> {
+    let all: Vec<_> = texts.iter().cloned().map(Some).chain(null.then_some(None)).collect();
+    some(&all)
 }
 
 fn policy(text: &str) -> Result<ConflictPolicy, Problem> {
@@ -50,10 +91,11 @@ pub async fn command(context: Context, args: RollbackArgs) -> anyhow::Result<Exi
         Active::Working(problem) => return Err(problem.into()),
         // With another run interrupted the engine refuses, and says which.
         Active::Interrupted(_) | Active::None => {
+            let scope = args.scope();
             let options = RollbackOptions {
                 reason: args.reason,
                 on_conflict: args.on_conflict,
-                scope: Scope { symbols: args.symbols },
+                scope,
                 batch_size: args.batch_size,
                 dry_run: args.dry_run,
             };

@@ -1,4 +1,4 @@
-use amend_domain::{BatchSize, ErrorCode, Mode, Problem, RuleSlug, RunOptions, RunView, Scope};
+use amend_domain::{Backup, BatchSize, ErrorCode, Mode, Problem, RuleSlug, RunOptions, RunView, Scope};
 use amend_engine::{Approved, Engine};
 use clap::{Args, builder::NonEmptyStringValueParser};
 
@@ -41,6 +41,14 @@ pub struct OptionArgs {
     /// Only rows of these symbols, separated by commas
     #[arg(long, value_name = "A,B", value_delimiter = ',', value_parser = NonEmptyStringValueParser::new())]
     symbols: Option<Vec<String>>,
+    /// journal: old values are kept by row (always); snapshot: also copy all keys and values of the
+    /// table before the first write
+    #[arg(long, value_name = "journal|snapshot", value_parser = backup, default_value = "journal")]
+    backup: Backup,
+}
+
+fn backup(text: &str) -> Result<Backup, Problem> {
+    Backup::parse(text)
 }
 
 impl OptionArgs {
@@ -50,6 +58,7 @@ impl OptionArgs {
             scope: Scope { symbols: self.symbols.clone() },
             batch_size: self.batch_size,
             max_records: self.max_records,
+            backup: self.backup,
             ..RunOptions::default()
         }
     }

@@ -149,6 +149,13 @@ fn report(view: &RunView) -> String {
     if let Some(by) = &view.undone_by {
         text.push_str(&format!("rolled back by {by}\n"));
     }
+    match (view.purged_at, view.rollback_until) {
+        (Some(at), _) => text.push_str(&format!("its journal was dropped at {}; it cannot be rolled back\n", time(at))),
+        (None, Some(until)) if view.undone_by.is_none() => {
+            text.push_str(&format!("rollback available until {}: amend rollback {}\n", time(until), view.run_id));
+        }
+        (None, _) => {}
+    }
     if let Some(error) = &view.error {
         let advice = error.advice.as_deref().unwrap_or_default();
         text.push_str(format!("{}: {} {advice}", error.code.as_str(), error.message).trim_end());

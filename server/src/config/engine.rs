@@ -20,11 +20,20 @@ pub struct EngineSection {
     /// `AMEND_ENGINE_DRIFT_TOLERANCE_PERCENT`. Percent by which the numbers may have moved since an
     /// approved preview. Default 1; 0 to 100.
     pub drift_tolerance_percent: f64,
+    /// `AMEND_ENGINE_RETENTION_DAYS`. Days after a run's end for which it can be rolled back, where its
+    /// rule says nothing else. Default 30; 1 to 3,650.
+    pub retention_days: u32,
 }
 
 impl Default for EngineSection {
     fn default() -> Self {
-        Self { lease_s: 10, target_chunk_ms: 400, lock_timeout_ms: 2_000, drift_tolerance_percent: 1.0 }
+        Self {
+            lease_s: 10,
+            target_chunk_ms: 400,
+            lock_timeout_ms: 2_000,
+            drift_tolerance_percent: 1.0,
+            retention_days: 30,
+        }
     }
 }
 
@@ -46,6 +55,9 @@ impl EngineSection {
         if !(0.0..=100.0).contains(&self.drift_tolerance_percent) {
             return Err(Problem::field("engine.drift_tolerance_percent", "must be 0 to 100"));
         }
+        if !(1..=3_650).contains(&self.retention_days) {
+            return Err(Problem::field("engine.retention_days", "must be 1 to 3650"));
+        }
         Ok(())
     }
 
@@ -58,6 +70,7 @@ impl EngineSection {
             target_chunk: Duration::from_millis(self.target_chunk_ms),
             lock_timeout: Duration::from_millis(self.lock_timeout_ms),
             drift_tolerance: self.drift_tolerance_percent / 100.0,
+            retention_days: self.retention_days,
             ..EngineConfig::default()
         }
     }

@@ -25,7 +25,7 @@ pub use self::{database::Database, engine::EngineSection, log::Log, log::LogForm
 pub const DEFAULT_FILE: &str = "amend.toml";
 
 /// Each environment variable and the setting it gives.
-pub const VARIABLES: [(&str, &str); 8] = [
+pub const VARIABLES: [(&str, &str); 9] = [
     ("AMEND_DATABASE_URL", "database.url"),
     ("AMEND_ADDR", "server.addr"),
     ("AMEND_LOG", "log.level"),
@@ -34,6 +34,7 @@ pub const VARIABLES: [(&str, &str); 8] = [
     ("AMEND_ENGINE_TARGET_CHUNK_MS", "engine.target_chunk_ms"),
     ("AMEND_ENGINE_DRIFT_TOLERANCE_PERCENT", "engine.drift_tolerance_percent"),
     ("AMEND_ENGINE_LOCK_TIMEOUT_MS", "engine.lock_timeout_ms"),
+    ("AMEND_ENGINE_RETENTION_DAYS", "engine.retention_days"),
 ];
 
 /// All settings. A key that is none of these is refused with its name.

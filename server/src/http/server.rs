@@ -92,6 +92,7 @@ impl Server {
         let Self { listener, state, .. } = self;
         let hub = state.hub.clone();
         let takeover = state.engine.spawn_takeover();
+        let purge = state.engine.spawn_purge();
         let feeding = hub.spawn(state.engine.clone());
         let (stopping, stopped) = oneshot::channel();
         let closing = hub.clone();
@@ -110,6 +111,7 @@ impl Server {
         };
         hub.emptied(Duration::from_secs(1)).await;
         takeover.abort();
+        purge.abort();
         feeding.abort();
         outcome
     }

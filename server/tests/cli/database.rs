@@ -13,8 +13,6 @@ use sqlx::{
 pub struct Own {
     pub run: &'static str,
     pub journal: &'static str,
-    pub journal_run: &'static str,
-    pub journal_rows: &'static str,
 }
 
 enum Kind {
@@ -63,12 +61,8 @@ impl Database {
 
     pub fn own(&self) -> Own {
         match self.kind {
-            Kind::Sqlite => {
-                Own { run: "amend_run", journal: "amend_journal", journal_run: "run_id", journal_rows: "row_count" }
-            }
-            Kind::Postgres { .. } => {
-                Own { run: "amend.run", journal: "amend.journal", journal_run: "run", journal_rows: "rows" }
-            }
+            Kind::Sqlite => Own { run: "amend_run", journal: "amend_journal" },
+            Kind::Postgres { .. } => Own { run: "amend.run", journal: "amend.journal" },
         }
     }
 
@@ -134,12 +128,8 @@ impl Database {
 
     /// Rows in the journal of a run.
     pub async fn journalled(&self, run: &str) -> i64 {
-        let own = self.own();
-        self.number(&format!(
-            "SELECT coalesce(sum({}), 0) FROM {} WHERE {} = '{run}'",
-            own.journal_rows, own.journal, own.journal_run
-        ))
-        .await
+        let journal = self.own().journal;
+        self.number(&format!("SELECT coalesce(sum(row_count), 0) FROM {journal} WHERE run_id = '{run}'")).await
     }
 
     async fn sqlite_connection(&self, create: bool) -> Result<SqliteConnection, sqlx::Error> {

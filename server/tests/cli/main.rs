@@ -8,6 +8,7 @@ mod program;
 mod runs;
 mod settings;
 mod start;
+mod undo;
 
 /// Each scenario on both databases, each time on one of its own.
 macro_rules! on_both {
@@ -41,6 +42,10 @@ on_both! {
     crate::runs::a_first_ctrl_c_cancels_the_run as a_first_ctrl_c_cancels_the_run,
     crate::runs::a_plan_that_has_drifted_is_refused as a_plan_that_has_drifted_is_refused,
     crate::runs::options_bound_a_run as options_bound_a_run,
+    crate::undo::a_rollback_in_parts_brings_back_every_byte_and_can_be_undone
+        as a_rollback_in_parts_brings_back_every_byte_and_can_be_undone,
+    crate::undo::a_snapshot_is_listed_and_goes_when_its_retention_is_over
+        as a_snapshot_is_listed_and_goes_when_its_retention_is_over,
     crate::files::an_import_takes_the_good_lines_and_names_the_bad_ones
         as an_import_takes_the_good_lines_and_names_the_bad_ones,
     crate::files::a_refused_row_leaves_nothing_imported as a_refused_row_leaves_nothing_imported,

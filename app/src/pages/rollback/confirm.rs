@@ -129,11 +129,15 @@ fn Summary(wish: Memo<Wish>, counts: RollbackCounts) -> impl IntoView {
                 (ConflictPolicy::Stop, 0) => "It stops at the first row that someone changes meanwhile.".to_owned(),
                 (ConflictPolicy::Stop, n) => format!("It would stop, because {} changed since.", rows(n)),
             };
-            let scope = if wish.symbols.is_empty() {
+            let mut scope = if wish.symbols.is_empty() {
                 "All symbols of the run.".to_owned()
             } else {
                 format!("Only {}.", wish.symbols.join(", "))
             };
+            if !wish.pairs.is_empty() {
+                let pairs = format::counted(wish.pairs.len() as i64, "pair", "pairs");
+                scope.push_str(&format!(" Only rows of {pairs} of values."));
+            }
             view! {
                 <ul class="sentences num">
                     <li><b>{rows(wish.writes(&counts))}</b> " get the value from before the run."</li>

@@ -1,6 +1,6 @@
-//! Step two: what to do with rows that changed since, and which symbols.
+//! Step two: what to do with rows that changed since, which values, which symbols.
 
-use amend_domain::{ConflictPolicy, RollbackCounts, RunId};
+use amend_domain::{ConflictPolicy, RollbackCounts, RollbackPair, RunId};
 use leptos::{html, prelude::*};
 use leptos_router::{NavigateOptions, hooks::use_navigate};
 
@@ -9,6 +9,7 @@ use crate::{
     components::{Card, Tag, Tone},
     format,
     frame::use_link,
+    pages::preview::value,
 };
 
 const CHOICES: [(ConflictPolicy, &str, &str, Tone, &str); 3] = [
@@ -28,6 +29,9 @@ const CHOICES: [(ConflictPolicy, &str, &str, Tone, &str); 3] = [
         "strict",
     ),
 ];
+
+/// Pairs of values that a plan has at most.
+const MOST_PAIRS: usize = 50;
 
 /// Goes to the wizard with another wish, without a step in the history.
 fn use_wish(run: RunId) -> impl Fn(Wish) + Clone {
@@ -80,6 +84,45 @@ pub fn Conflicts(run: RunId, wish: Memo<Wish>, counts: RollbackCounts) -> impl I
             </fieldset>
             {(counts.changed_since == 0)
                 .then(|| view! { <p class="dim">"The choice holds for rows that someone changes before the rollback gets to them."</p> })}
+        </Card>
+    }
+    .into_any()
+}
+
+/// What the run wrote over what, each to be ticked. None ticked means all.
+#[component]
+pub fn Values(run: RunId, wish: Memo<Wish>, pairs: Vec<RollbackPair>) -> impl IntoView {
+    let go = use_wish(run);
+    let most = pairs.len() >= MOST_PAIRS;
+    let boxes = pairs
+        .into_iter()
+        .map(|RollbackPair { pair, rows }| {
+            let go = go.clone();
+            let (old, new) = (value(pair.old.clone()), value(pair.new.clone()));
+            let ticked = pair.clone();
+            let on = Signal::derive(move || wish.with(|w| w.pairs.contains(&ticked)));
+            view! {
+                <label class="choice" class:on=on>
+                    <input
+                        type="checkbox"
+                        checked=on.get_untracked()
+                        prop:checked=on
+                        data-testid="rollback-pair"
+                        on:change=move |event| go(wish.get_untracked().with_pair(&pair, event_target_checked(&event)))
+                    />
+                    <b>{old} " \u{2192} " {new}</b>
+                    <span class="num">{format::counted(rows, "row", "rows")}</span>
+                </label>
+            }
+        })
+        .collect_view();
+    view! {
+        <Card title="Values">
+            <fieldset class="choices pairs">
+                <legend class="dim">"What stood there, and what the run wrote. Tick some to put back those alone; the counts follow."</legend>
+                {boxes}
+            </fieldset>
+            {most.then(|| view! { <p class="dim">"The pairs with the most rows. The command line takes any value."</p> })}
         </Card>
     }
     .into_any()

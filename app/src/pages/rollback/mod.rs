@@ -20,7 +20,7 @@ use crate::{
 };
 use confirm::Confirm;
 use happen::{Counts, Samples};
-use include::{Conflicts, Symbols};
+use include::{Conflicts, Symbols, Values};
 use wish::{Step, Wish};
 
 #[component]
@@ -68,7 +68,8 @@ fn Wizard(run: RunView, plan: Option<RollbackPlan>, wish: Memo<Wish>) -> impl In
     let id = run.run_id.clone();
     let title = format!("Roll back {id}");
     let lead = what(&run);
-    let body = match (refusal(&run, plan.as_ref()), plan) {
+    let whole = wish.with_untracked(|w| w.scope().is_whole());
+    let body = match (refusal(&run, plan.as_ref(), whole), plan) {
         (Some((title, text)), _) => view! { <Refused run title text /> }.into_any(),
         (None, Some(plan)) => view! { <Steered run plan wish /> }.into_any(),
         // `refusal` has a reason for every run without a plan.
@@ -100,13 +101,17 @@ fn what(run: &RunView) -> String {
 }
 
 /// Why there is nothing to roll back: a title and what to do.
-fn refusal(run: &RunView, plan: Option<&RollbackPlan>) -> Option<(String, String)> {
+fn refusal(run: &RunView, plan: Option<&RollbackPlan>, whole: bool) -> Option<(String, String)> {
     let Some(plan) = plan else {
         return Some((
             format!("The run is {}", run.state.as_str()),
             "A run can be rolled back once it is over. Wait for it, or cancel it: what it has committed until then can be rolled back.".into(),
         ));
     };
+    // A scope may leave nothing; that is said in the wizard, where the scope can be changed.
+    if !whole {
+        return None;
+    }
     let left = plan.counts.restorable + plan.counts.changed_since;
     match &run.undone_by {
         Some(by) if plan.counts.restorable == 0 => Some((
@@ -117,7 +122,6 @@ fn refusal(run: &RunView, plan: Option<&RollbackPlan>) -> Option<(String, String
             "The run changed nothing".into(),
             "So there is nothing to put back. A dry run never changes a row.".into(),
         )),
-        // A scope may leave nothing; that is said in the wizard, where the scope can be changed.
         None if left == 0 && plan.counts.total() > 0 => Some((
             "Nothing is left to put back".into(),
             "All rows of this run have their old value already, or were deleted.".into(),
@@ -168,11 +172,12 @@ fn Steered(run: RunView, plan: RollbackPlan, wish: Memo<Wish>) -> impl IntoView 
     let step = Memo::new(move |_| wish.with(|w| w.step));
     let id = run.run_id.clone();
     let rule = run.rule;
-    let RollbackPlan { counts, samples, .. } = plan;
+    let RollbackPlan { counts, samples, pairs, .. } = plan;
     let main = move || match step.get() {
         Step::Look => view! { <Samples counts samples=samples.clone() /> }.into_any(),
         Step::Include => view! {
             <Conflicts run=id.clone() wish counts />
+            <Values run=id.clone() wish pairs=pairs.clone() />
             <Symbols run=id.clone() wish />
         }
         .into_any(),

@@ -1,8 +1,28 @@
 //! What the wizard knows so far, in the URL: step, scope and what to do with conflicts.
+//!
+//! A pair of values is written `~` for null or `=` and the text, old and new with [`APART`] between.
 
-use amend_domain::{ConflictPolicy, Problem, RollbackCounts, RunId, Scope};
+use amend_domain::{ConflictPolicy, Problem, RollbackCounts, RollbackScope, RunId, ValuePair};
 
 use crate::pages::preview::url::{decode, with_query};
+
+/// Between the two values of a pair: the separator of units, which no value has by mistake.
+const APART: char = '\u{1f}';
+
+fn pair_text(pair: &ValuePair) -> String {
+    let text = |value: &Option<String>| value.as_ref().map_or_else(|| "~".to_owned(), |v| format!("={v}"));
+    format!("{}{APART}{}", text(&pair.old), text(&pair.new))
+}
+
+fn read_pair(text: &str) -> Option<ValuePair> {
+    let value = |part: &str| match part.strip_prefix('=') {
+        Some(value) => Some(Some(value.to_owned())),
+        None => (part == "~").then_some(None),
+    };
+    // From the end: what a run writes is a class, what stood there may be anything.
+    let (old, new) = text.rsplit_once(APART)?;
+    Some(ValuePair { old: value(old)?, new: value(new)? })
+}
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Step {
@@ -54,6 +74,8 @@ pub struct Wish {
     pub on_conflict: ConflictPolicy,
     /// Empty means all.
     pub symbols: Vec<String>,
+    /// Empty means all.
+    pub pairs: Vec<ValuePair>,
 }
 
 impl Wish {
@@ -75,6 +97,10 @@ impl Wish {
                     wish.on_conflict = ConflictPolicy::parse(&value)
                         .ok_or_else(|| Problem::field("on_conflict", "must be skip, force or stop"))?;
                 }
+                "pair" => {
+                    let pair = read_pair(&value);
+                    wish.pairs.push(pair.ok_or_else(|| Problem::field("pair", "must be an old and a new value"))?);
+                }
                 "symbol" if !value.trim().is_empty() => wish.symbols.push(value),
                 _ => {}
             }
@@ -93,6 +119,7 @@ impl Wish {
             pairs.push(("on_conflict".to_owned(), self.on_conflict.as_str().to_owned()));
         }
         pairs.extend(self.symbols.iter().map(|s| ("symbol".to_owned(), s.clone())));
+        pairs.extend(self.pairs.iter().map(|p| ("pair".to_owned(), pair_text(p))));
         with_query(&format!("/rollback/{run}"), &pairs)
     }
 
@@ -102,8 +129,23 @@ impl Wish {
     }
 
     #[must_use]
-    pub fn scope(&self) -> Scope {
-        Scope { symbols: (!self.symbols.is_empty()).then(|| self.symbols.clone()) }
+    pub fn scope(&self) -> RollbackScope {
+        RollbackScope {
+            symbols: (!self.symbols.is_empty()).then(|| self.symbols.clone()),
+            pairs: (!self.pairs.is_empty()).then(|| self.pairs.clone()),
+            ..RollbackScope::default()
+        }
+    }
+
+    /// The same with a pair more, or less.
+    #[must_use]
+    pub fn with_pair(&self, pair: &ValuePair, taken: bool) -> Self {
+        let mut next = self.clone();
+        next.pairs.retain(|p| p != pair);
+        if taken {
+            next.pairs.push(pair.clone());
+        }
+        next
     }
 
     /// Rows that the rollback would write.
@@ -139,6 +181,10 @@ mod tests {
             step: Step::Confirm,
             on_conflict: ConflictPolicy::Force,
             symbols: vec!["BTC-USD".into(), "a&b".into()],
+            pairs: vec![
+                ValuePair { old: None, new: Some("STOCK".into()) },
+                ValuePair { old: Some("=a & ~\u{1f}b".into()), new: Some(String::new()) },
+            ],
         };
         let href = wish.href(&RunId::from_trusted("r-1"));
         assert_eq!(Wish::read(href.split_once('?').map_or("", |(_, q)| q)), Ok(wish));

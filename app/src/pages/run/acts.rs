@@ -7,7 +7,7 @@ use crate::{
     AppError,
     api::{runs::cancel_run, session::use_session},
     components::{Button, ButtonKind, ButtonLink, Dialog, ErrorBox, Tone, use_toasts},
-    format::counted,
+    format::{counted, date},
     frame::use_link,
     live::use_live,
     pages::runs::words,
@@ -20,16 +20,14 @@ pub(super) fn acts(run: Memo<RunView>) -> AnyView {
 
 fn roll_back(run: Memo<RunView>) -> AnyView {
     let (link, session) = (use_link(), use_session());
-    // A rollback is undone by starting the correction again.
-    if run.with_untracked(|r| r.kind == RunKind::Rollback) {
-        return ().into_any();
-    }
     let nothing = Memo::new(move |_| {
         run.with(|r| {
             if words::is_dry(r) {
                 Some("A dry run wrote nothing.")
             } else if r.changed == 0 {
                 Some("The run changed nothing.")
+            } else if r.purged_at.is_some() {
+                Some("Its retention is over: the journal was dropped.")
             } else {
                 None
             }
@@ -38,8 +36,12 @@ fn roll_back(run: Memo<RunView>) -> AnyView {
     let blocked = Memo::new(move |_| nothing.get().map(Into::into).or_else(|| session.why_not(Act::Rollback)));
     let available = move || {
         blocked.get().is_none().then(|| {
-            let undone = run.with(|r| r.undone_by.is_some());
-            let text = if undone { "Rolled back already; what is left can be looked at" } else { "Rollback available" };
+            let (undone, until) = run.with(|r| (r.undone_by.is_some(), r.rollback_until));
+            let text = match until {
+                _ if undone => "Rolled back already; what is left can be looked at".to_owned(),
+                Some(until) => format!("Rollback available until {}", date(until)),
+                None => "Rollback available".to_owned(),
+            };
             view! { <span class="dim" data-testid="rollback-available">{text}</span> }
         })
     };
@@ -51,7 +53,7 @@ fn roll_back(run: Memo<RunView>) -> AnyView {
             blocked=blocked
             test_id="roll-back"
         >
-            "Roll back"
+            {run.with_untracked(|r| if r.kind == RunKind::Rollback { "Undo this rollback" } else { "Roll back" })}
         </ButtonLink>
     }
     .into_any()

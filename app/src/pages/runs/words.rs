@@ -17,14 +17,16 @@ pub fn what(run: &RunView) -> String {
         },
         (RunKind::Correction, None) => "correct".into(),
     };
-    let scope = match run.kind {
-        RunKind::Rollback => run.rollback.as_ref().map(|r| &r.scope),
-        RunKind::Correction => run.options.as_ref().map(|o| &o.scope),
+    let undo = run.rollback.as_ref().map(|r| &r.scope);
+    let symbols = match run.kind {
+        RunKind::Rollback => undo.and_then(|s| s.symbols.as_deref()),
+        RunKind::Correction => run.options.as_ref().and_then(|o| o.scope.symbols.as_deref()),
     };
-    match scope.and_then(|s| s.symbols.as_deref()) {
+    match symbols {
         Some([one]) => text.push_str(&format!(", {one} alone")),
         Some(several) => text.push_str(&format!(", {}", counted(several.len() as i64, "symbol", "symbols"))),
         None if run.kind == RunKind::Correction => text.push_str(", all symbols"),
+        None if undo.is_some_and(|s| !s.is_whole()) => text.push_str(", in part"),
         None => {}
     }
     if is_dry(run) {

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use amend_domain::{ConflictPolicy, Mode, RollbackCounts, RollbackSamples, Rule, RunId, RunState, Scope};
+use amend_domain::{
+    ConflictPolicy, Mode, RollbackCounts, RollbackSamples, RollbackScope, Rule, RunId, RunState, Scope,
+};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
@@ -49,7 +51,7 @@ pub struct RestoreRequest<'a> {
     pub rule: &'a Rule,
     pub source: &'a RunId,
     pub on_conflict: ConflictPolicy,
-    pub scope: &'a Scope,
+    pub scope: &'a RollbackScope,
     pub cursor: Option<&'a str>,
     pub limits: ChunkLimits,
     pub write: Write,
@@ -106,17 +108,22 @@ pub trait Corrections: Send + Sync + 'static {
     async fn restore_chunk(&self, request: &RestoreRequest<'_>) -> Result<ChunkOutcome, StoreError>;
 
     /// How many journalled rows of `run` are restorable, original, changed since, deleted.
-    async fn rollback_counts(&self, rule: &Rule, run: &RunId, scope: &Scope) -> Result<RollbackCounts, StoreError>;
+    async fn rollback_counts(
+        &self,
+        rule: &Rule,
+        run: &RunId,
+        scope: &RollbackScope,
+    ) -> Result<RollbackCounts, StoreError>;
 
     /// A few of each, `each` at most 20.
     async fn rollback_samples(
         &self,
         rule: &Rule,
         run: &RunId,
-        scope: &Scope,
+        scope: &RollbackScope,
         each: u32,
     ) -> Result<RollbackSamples, StoreError>;
 
-    /// What the journal holds of a run, by old and new value.
+    /// What the journal holds of a run, by old and new value, the most rows first.
     async fn journal_pairs(&self, run: &RunId) -> Result<Vec<JournalPair>, StoreError>;
 }

@@ -8,6 +8,9 @@ pub enum StoreError {
     /// The rule already has an active run (held by a unique index, not by a look before).
     #[error("run {0} is active")]
     ActiveRun(RunId),
+    /// Retention took the run's before-images away.
+    #[error("run {0} has no journal any more")]
+    Purged(RunId),
     /// The lease's fencing token is no longer the run's: another worker took over.
     #[error("the lease was lost")]
     LeaseLost,
@@ -73,6 +76,15 @@ impl StoreError {
                 Problem::new(ErrorCode::OperationInProgress, format!("Run {id} of this rule is still active."))
                     .advice(format!("Wait for it, or cancel it: amend cancel {id}"))
             }
+            Self::Purged(id) => Problem::new(
+                ErrorCode::WrongState,
+                format!(
+                    "Run {id} cannot be rolled back any more: its journal was dropped when its retention was over."
+                ),
+            )
+            .advice(
+                "Set retention_days higher, for the rule or in [engine], to keep the journals of later runs longer.",
+            ),
             Self::LeaseLost => Problem::new(ErrorCode::LeaseLost, "Another worker has taken this run over.")
                 .advice("Look at the run's page: it goes on there."),
             Self::Locked(_) => Problem::new(

@@ -6,6 +6,7 @@
 //!
 //! "Not found" is `Ok(None)`. A write that found nothing to write says so by its return value.
 
+mod backups;
 mod bulk;
 mod catalog;
 mod corrections;
@@ -15,6 +16,7 @@ mod people;
 mod runs;
 mod slices;
 
+pub use backups::{BackupRequest, Backups};
 pub use bulk::{Bulk, BulkRows, BulkTable, BulkWriter, MarketDataRow, SymbolRow};
 pub use catalog::{Catalog, ColumnInfo, ServerInfo, StoreKind, TableInfo};
 pub use corrections::{ChunkLimits, ChunkOutcome, ChunkRequest, Corrections, JournalPair, RestoreRequest, Write};
@@ -25,6 +27,6 @@ pub use runs::{Lease, NewRun, RunFilter, RunPatch, Runs, StoredRun};
 pub use slices::{Cut, Slice, SliceOutcome, SliceRequest, Slices, TableFacts};
 
 /// Everything, behind one pointer.
-pub trait Store: Catalog + Findings + Runs + Corrections + Slices + People + Bulk {}
+pub trait Store: Catalog + Findings + Runs + Corrections + Slices + Backups + People + Bulk {}
 
-impl<T: Catalog + Findings + Runs + Corrections + Slices + People + Bulk> Store for T {}
+impl<T: Catalog + Findings + Runs + Corrections + Slices + Backups + People + Bulk> Store for T {}

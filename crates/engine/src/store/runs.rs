@@ -98,7 +98,8 @@ pub struct RunFilter {
 #[async_trait]
 pub trait Runs: Send + Sync + 'static {
     /// # Errors
-    /// [`StoreError::ActiveRun`] when the rule has an active run already.
+    /// [`StoreError::ActiveRun`] when the rule has an active run already; [`StoreError::Purged`] when
+    /// the run that it undoes has no journal any more.
     async fn create_run(&self, run: &NewRun) -> Result<(), StoreError>;
 
     async fn run(&self, id: &RunId) -> Result<Option<StoredRun>, StoreError>;

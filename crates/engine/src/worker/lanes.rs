@@ -147,6 +147,7 @@ impl Worker {
         progress: &mut Progress,
     ) -> Result<(), Stop> {
         let outcome = &report.outcome;
+        self.refuse_touched().await?;
         let now = self.engine.inner.clock.now();
         progress.add(now, outcome.changed);
         // A chunk of another size says nothing about the present one, and one of few candidates nothing

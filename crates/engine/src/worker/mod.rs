@@ -1,6 +1,7 @@
 //! The worker: takes the lease of a run and drives it from the last committed chunk to its end.
 
 mod backoff;
+mod backup;
 mod finish;
 mod lanes;
 pub(crate) mod pace;
@@ -198,6 +199,7 @@ impl Worker {
         if self.run.view.walk.is_none() && self.run.footprint.is_none() {
             self.choose_walk().await?;
         }
+        self.back_up().await?;
         match self.correct_until_nothing_is_left().await? {
             End::Done => self.finish(false).await,
             End::Limit => self.finish(true).await,

@@ -144,6 +144,7 @@ impl Worker {
                 return Ok(Walked::Cancelled);
             };
             self.refuse_conflict(&outcome, progress.all())?;
+            self.refuse_touched().await?;
             let now = self.engine.inner.clock.now();
             progress.add(now, outcome.changed);
             rehearsed.changed += outcome.changed;

@@ -71,10 +71,10 @@ pub(crate) fn written(shape: &Shape, find: Find, run: &str, chunk: i64, args: &m
            UPDATE {target} t SET {column} = {put} FROM locked l WHERE {same}
            RETURNING {keys}, l.cur, l.put, l.clash, l.before, {value} AS stored, {digest} AS after),
          jr AS (
-           INSERT INTO amend.journal (run, chunk, old_value, new_value, rows, keys)
+           INSERT INTO amend.journal (run_id, chunk, old_value, new_value, row_count, row_keys)
            SELECT {run}, {chunk}, u.cur, u.stored, count(*), array_agg({key})
            FROM upd u GROUP BY u.cur, u.stored
-           RETURNING rows)",
+           RETURNING row_count)",
         target = shape.target,
         column = shape.value.quoted,
         put = shape.value.assigned("l.put"),
@@ -90,7 +90,7 @@ pub(crate) fn written(shape: &Shape, find: Find, run: &str, chunk: i64, args: &m
 
 /// Aggregates over `upd` and `jr`: `changed, forced, refused, journalled, before, after`. `refused`
 /// are rows in which something else than the value that was put is stored.
-pub(crate) const TOTALS: &str = "(SELECT coalesce(sum(rows), 0)::bigint FROM jr) AS journalled,
+pub(crate) const TOTALS: &str = "(SELECT coalesce(sum(row_count), 0)::bigint FROM jr) AS journalled,
     u.changed, u.forced, u.refused, u.before, u.after
     FROM (SELECT count(*) AS changed, count(*) FILTER (WHERE clash) AS forced,
                  count(*) FILTER (WHERE stored IS DISTINCT FROM put) AS refused,

@@ -1,6 +1,7 @@
 //! One step of a rollback, and looks at what a rollback would find.
 
-use amend_domain::{ConflictPolicy, Rule, Scope};
+use amend_domain::{ConflictPolicy, RollbackScope, Rule};
+use amend_engine::store::StoreError;
 
 use super::{
     apply, filter, finding::classify, keys_of_journal, numbered, reference, reference::Among, same_key, symbol, time,
@@ -16,14 +17,15 @@ pub(crate) struct Part {
 }
 
 /// `j AS (...)` with `key, was, wrote` for the keys of some parts.
-fn of_parts(parts: &[Part], args: &mut Args) -> String {
+fn of_parts(parts: &[Part], only: &str, args: &mut Args) -> String {
     let column = |get: fn(&Part) -> i64| parts.iter().map(get).collect::<Vec<_>>();
     format!(
         "j AS MATERIALIZED (
            SELECT k.key, e.old_value AS was, e.new_value AS wrote
            FROM unnest({}, {}, {}) AS p(entry, skip, len)
            JOIN amend.journal e ON e.id = p.entry
-           CROSS JOIN LATERAL unnest(e.keys[p.skip + 1 : p.skip + p.len]) AS k(key))",
+           CROSS JOIN LATERAL unnest(e.row_keys[p.skip + 1 : p.skip + p.len]) AS k(key)
+           WHERE {only})",
         args.ints(&column(|p| p.entry)),
         args.ints(&column(|p| p.skip)),
         args.ints(&column(|p| p.len)),
@@ -33,13 +35,19 @@ fn of_parts(parts: &[Part], args: &mut Args) -> String {
 /// Whether a key stands twice in these parts: then a step must not take them together, because what
 /// undoing the later one finds depends on it.
 pub(crate) fn overlap(parts: &[Part], args: &mut Args) -> String {
-    format!("WITH {} SELECT count(*) <> count(DISTINCT key COLLATE \"C\") AS twice FROM j", of_parts(parts, args))
+    format!(
+        "WITH {} SELECT count(*) <> count(DISTINCT key COLLATE \"C\") AS twice FROM j",
+        of_parts(parts, "true", args)
+    )
 }
 
 /// `jk AS (...)` adds the raw keys to `j`; `seen AS (...)` what the target has at them now:
 /// `there, cur, mine` (whether the row is in scope).
-fn seen(shape: &Shape, scope: &Scope, hint: &str, args: &mut Args) -> String {
-    let mine = filter::scope(shape, scope, args);
+fn seen(shape: &Shape, scope: &RollbackScope, hint: &str, args: &mut Args) -> String {
+    let mine = match &scope.symbols {
+        Some(wanted) => filter::symbols(shape, "t", wanted, args),
+        None => "true".into(),
+    };
     let k = numbered(&shape.key, ", ", |i, _| format!("jk.k{i}"));
     format!(
         "jk AS (SELECT j.*, {raw} FROM j),
@@ -49,7 +57,6 @@ fn seen(shape: &Shape, scope: &Scope, hint: &str, args: &mut Args) -> String {
         raw = keys_of_journal(shape, "j.key"),
         first_key = shape.key[0].of("t"),
         value = shape.value.text_of("t"),
-        mine = mine.sql(),
         target = shape.target,
         same = same_key(shape, "t", "jk"),
     )
@@ -63,12 +70,12 @@ const ORIGINAL: &str = "there AND mine AND cur IS DISTINCT FROM wrote AND cur IS
 const CHANGED: &str = "there AND mine AND cur IS DISTINCT FROM wrote AND cur IS DISTINCT FROM was";
 
 /// A row that is gone has no symbol, so a scope cannot claim it.
-fn deleted(scope: &Scope) -> &'static str {
+fn deleted(scope: &RollbackScope) -> &'static str {
     if scope.symbols.is_some() { "false" } else { "NOT there" }
 }
 
 /// The four counts.
-fn counts(scope: &Scope) -> String {
+fn counts(scope: &RollbackScope) -> String {
     format!(
         "count(*) FILTER (WHERE {RESTORABLE}) AS restorable, count(*) FILTER (WHERE {ORIGINAL}) AS original,
          count(*) FILTER (WHERE {CHANGED}) AS changed_since, count(*) FILTER (WHERE {}) AS deleted",
@@ -79,7 +86,7 @@ fn counts(scope: &Scope) -> String {
 /// What [`restore`] needs besides the shape.
 pub(crate) struct Restore<'a> {
     pub parts: &'a [Part],
-    pub scope: &'a Scope,
+    pub scope: &'a RollbackScope,
     pub on_conflict: ConflictPolicy,
     pub run: &'a str,
     pub chunk: i64,
@@ -87,13 +94,14 @@ pub(crate) struct Restore<'a> {
 
 /// Restores the keys of some parts and answers with one row: the four counts, `todo`, and the
 /// [`apply::TOTALS`].
-pub(crate) fn restore(shape: &Shape, what: &Restore<'_>, args: &mut Args) -> String {
+pub(crate) fn restore(shape: &Shape, what: &Restore<'_>, args: &mut Args) -> Result<String, StoreError> {
+    let only = in_rows(shape, what.scope, "k.key", args)?;
     let wanted = match what.on_conflict {
         ConflictPolicy::Force => format!("({RESTORABLE}) OR ({CHANGED})"),
         ConflictPolicy::Skip | ConflictPolicy::Stop => RESTORABLE.to_owned(),
     };
     let k = numbered(&shape.key, ", ", |i, _| format!("k{i}"));
-    format!(
+    Ok(format!(
         "WITH {parts}, {seen},
          todo AS MATERIALIZED (
            SELECT {k}, cur, was AS put, cur IS DISTINCT FROM wrote AS clash FROM seen WHERE {wanted}),
@@ -101,38 +109,128 @@ pub(crate) fn restore(shape: &Shape, what: &Restore<'_>, args: &mut Args) -> Str
          {written}
          SELECT n.*, (SELECT count(*) FROM todo) AS todo, {totals}
          CROSS JOIN (SELECT {counts} FROM seen) n",
-        parts = of_parts(what.parts, args),
+        parts = of_parts(what.parts, &only, args),
         seen = seen(shape, what.scope, "MATERIALIZED", args),
         locked = apply::locked(shape, false),
         written = apply::written(shape, apply::Find::ByKey, what.run, what.chunk, args),
         totals = apply::TOTALS,
         counts = counts(what.scope),
-    )
+    ))
 }
 
-/// `j` with all keys of a run.
-fn of_run(run: &str, args: &mut Args) -> String {
-    format!(
+/// `j` with all keys of a run that the scope claims by what the journal says.
+fn of_run(shape: &Shape, run: &str, scope: &RollbackScope, args: &mut Args) -> Result<String, StoreError> {
+    Ok(format!(
         "j AS (SELECT k.key, e.old_value AS was, e.new_value AS wrote
-               FROM amend.journal e CROSS JOIN LATERAL unnest(e.keys) AS k(key) WHERE e.run = {})",
-        args.text(run)
-    )
+               FROM amend.journal e CROSS JOIN LATERAL unnest(e.row_keys) AS k(key)
+               WHERE e.run_id = {} AND {} AND {})",
+        args.text(run),
+        in_entry(scope, args),
+        in_rows(shape, scope, "k.key", args)?,
+    ))
+}
+
+/// The next entries of a run's journal from `start` down that hold a key of the scope.
+pub(crate) fn entries(
+    shape: &Shape,
+    run: &str,
+    scope: &RollbackScope,
+    start: i64,
+    most: i64,
+    args: &mut Args,
+) -> Result<String, StoreError> {
+    let rows = match scope.rows {
+        Some(_) => {
+            let one = in_rows(shape, scope, "k.key", args)?;
+            format!("EXISTS (SELECT 1 FROM unnest(e.row_keys) AS k(key) WHERE {one})")
+        }
+        None => "true".into(),
+    };
+    Ok(format!(
+        "SELECT e.id, e.chunk, e.row_count AS rows FROM amend.journal e
+         WHERE e.run_id = {} AND e.id <= {} AND {} AND {rows} ORDER BY e.id DESC LIMIT {most}",
+        args.text(run),
+        args.int(start),
+        in_entry(scope, args),
+    ))
+}
+
+/// What a scope says about an entry `e` of the journal.
+fn in_entry(scope: &RollbackScope, args: &mut Args) -> String {
+    let mut all = filter::Conditions::default();
+    for (column, wanted) in [("old_value", &scope.old_values), ("new_value", &scope.new_values)] {
+        if let Some(wanted) = wanted {
+            let list = args.nullable_texts(wanted);
+            all.add(format!("EXISTS (SELECT 1 FROM unnest({list}) AS w(v) WHERE {})", same("w.v", column)));
+        }
+    }
+    if let Some(pairs) = &scope.pairs {
+        let old: Vec<_> = pairs.iter().map(|p| p.old.clone()).collect();
+        let new: Vec<_> = pairs.iter().map(|p| p.new.clone()).collect();
+        let (old, new) = (args.nullable_texts(&old), args.nullable_texts(&new));
+        let (old_same, new_same) = (same("w.o", "old_value"), same("w.n", "new_value"));
+        all.add(format!("EXISTS (SELECT 1 FROM unnest({old}, {new}) AS w(o, n) WHERE {old_same} AND {new_same})"));
+    }
+    if let Some(chunks) = &scope.chunks {
+        all.add(format!("e.chunk = ANY({})", args.ints(chunks)));
+    }
+    all.sql()
+}
+
+/// The same text, byte by byte, or both null.
+fn same(wanted: &str, column: &str) -> String {
+    format!("e.{column} COLLATE \"C\" IS NOT DISTINCT FROM {wanted}")
+}
+
+/// "This journalled key is one of the scope's rows".
+///
+/// # Errors
+/// [`StoreError::Unsupported`] for a key that has not as many parts as the rule's.
+fn in_rows(shape: &Shape, scope: &RollbackScope, key: &str, args: &mut Args) -> Result<String, StoreError> {
+    let Some(wanted) = &scope.rows else { return Ok("true".into()) };
+    if shape.key.len() == 1 {
+        return Ok(format!("{key} COLLATE \"C\" = ANY({})", args.texts(wanted)));
+    }
+    let mut columns: Vec<Vec<String>> = vec![Vec::with_capacity(wanted.len()); shape.key.len()];
+    for text in wanted {
+        let parts: Vec<String> = serde_json::from_str(text).unwrap_or_default();
+        if parts.len() != shape.key.len() {
+            return Err(StoreError::Unsupported(format!(
+                "Row key {text} is no JSON array of {} texts, as the key of {} has columns.",
+                shape.key.len(),
+                shape.target
+            )));
+        }
+        for (column, part) in columns.iter_mut().zip(parts) {
+            column.push(part);
+        }
+    }
+    let lists: Vec<String> = columns.iter().map(|column| args.texts(column)).collect();
+    let parts = numbered(&shape.key, ", ", |i, _| format!("({key}::json ->> {}) COLLATE \"C\"", i.saturating_sub(1)));
+    Ok(format!("({parts}) IN (SELECT * FROM unnest({}))", lists.join(", ")))
 }
 
 /// The four counts over a whole run.
-pub(crate) fn count(shape: &Shape, run: &str, scope: &Scope, args: &mut Args) -> String {
-    format!(
+pub(crate) fn count(shape: &Shape, run: &str, scope: &RollbackScope, args: &mut Args) -> Result<String, StoreError> {
+    Ok(format!(
         "WITH {}, {} SELECT {} FROM seen",
-        of_run(run, args),
+        of_run(shape, run, scope, args)?,
         seen(shape, scope, "NOT MATERIALIZED", args),
         counts(scope)
-    )
+    ))
 }
 
 /// A few rows of each kind, as `(kind, key, symbol, ts, dimensions, cur, put, finding)`; of a deleted
 /// row only the key is known. Restorable rows are met at once, the others, which may be few or none,
 /// are looked for in one pass.
-pub(crate) fn samples(shape: &Shape, rule: &Rule, run: &str, scope: &Scope, each: u32, args: &mut Args) -> String {
+pub(crate) fn samples(
+    shape: &Shape,
+    rule: &Rule,
+    run: &str,
+    scope: &RollbackScope,
+    each: u32,
+    args: &mut Args,
+) -> Result<String, StoreError> {
     let k = numbered(&shape.key, ", ", |i, _| format!("k{i}"));
     let texts = numbered(&shape.matches, ", ", |i, c| format!("{} AS m{i}", c.text_of("t")));
     let dimensions: Vec<String> = shape.dimensions.iter().map(|c| c.text_of("t")).collect();
@@ -140,7 +238,7 @@ pub(crate) fn samples(shape: &Shape, rule: &Rule, run: &str, scope: &Scope, each
         Some(c) => time::readable(&time::instant(c, &c.of("t"))),
         None => "NULL::timestamptz".into(),
     };
-    format!(
+    Ok(format!(
         "WITH {of_run}, {seen},
          few AS MATERIALIZED (
            (SELECT 'restorable' AS kind, key, {k}, cur, was FROM seen WHERE {RESTORABLE} LIMIT {each})
@@ -156,7 +254,7 @@ pub(crate) fn samples(shape: &Shape, rule: &Rule, run: &str, scope: &Scope, each
          {resolved}
          SELECT s.kind, s.key, s.symbol, s.ts, s.dimensions, s.cur, s.was AS put, {finding} AS finding
          FROM shown s LEFT JOIN ref r ON {on}",
-        of_run = of_run(run, args),
+        of_run = of_run(shape, run, scope, args)?,
         seen = seen(shape, scope, "NOT MATERIALIZED", args),
         resolved = reference::resolved(shape, rule, args, Some(Among { cte: "shown", rows: i64::from(each) })),
         deleted = deleted(scope),
@@ -166,5 +264,5 @@ pub(crate) fn samples(shape: &Shape, rule: &Rule, run: &str, scope: &Scope, each
         same = same_key(shape, "t", "few"),
         finding = classify("s.cur", args),
         on = reference::join(shape, "s"),
-    )
+    ))
 }

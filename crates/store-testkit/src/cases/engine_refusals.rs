@@ -1,6 +1,6 @@
 //! What the engine refuses, and how a run ends that cannot go on: nothing is ever half done.
 
-use amend_domain::{ErrorCode, Level, Role, Rule, RuleSlug, RunOptions, RunState, Scope};
+use amend_domain::{ErrorCode, Level, Mode, Role, Rule, RuleSlug, RunOptions, RunState, Scope};
 use amend_engine::{
     Approved,
     store::{RunFilter, StoreKind},
@@ -148,16 +148,24 @@ pub async fn a_row_that_a_trigger_refuses_fails_the_run_and_whole_chunks_stay(f:
     Ok(())
 }
 
-pub async fn a_trigger_that_touches_another_column_fails_the_validation(f: &Fixture) -> anyhow::Result<()> {
-    let engine = engine_with_missing(f, 20).await?;
+/// Row 9 is in the third chunk of four rows.
+pub async fn a_trigger_that_touches_another_column_ends_the_run_at_that_chunk(f: &Fixture) -> anyhow::Result<()> {
+    let engine = engine_with_missing(f, 40).await?;
     trigger(f, "NEW.note := 'meddled';", "UPDATE \"ticks\" SET \"note\" = 'meddled' WHERE \"id\" = NEW.\"id\";")
         .await?;
-    let ended = run(&engine, &rule(), overwrite()).await?;
-    assert_eq!((ended.state, ended.changed), (RunState::Failed, 20));
-    assert_eq!(ended.error.map(|e| e.code), Some(ErrorCode::ValidationFailed));
-    let failed: Vec<Level> =
-        ended.validation.iter().flat_map(|v| &v.levels).filter(|l| !l.passed).map(|l| l.level).collect();
-    assert_eq!(failed, [Level::UntouchedColumns]);
+    let ended = run(&engine, &rule(), small(4)).await?;
+    assert_eq!((ended.state, ended.changed, journalled(f, &ended.run_id).await?), (RunState::Failed, 12, 12));
+    let error = ended.error.ok_or_else(|| anyhow::anyhow!("no error"))?;
+    assert_eq!(error.code, ErrorCode::ValidationFailed);
+    let rollback = format!("amend rollback {}", ended.run_id);
+    assert!(error.advice.as_deref().is_some_and(|a| a.contains(&rollback)), "{error:?}");
+    // What was offered works.
+    let back = engine.start_rollback(&operator(), &ended.run_id, Default::default()).await?;
+    let back = over(&engine, &back.run_id).await?;
+    assert_eq!((back.changed, World::read(f, &rule()).await?.counts(&Scope::default()).missing()), (12, 40));
+    let level = engine.validate(&operator(), &rule().slug, Mode::Overwrite).await?;
+    let untouched = level.levels.iter().find(|l| l.level == Level::UntouchedColumns);
+    assert_eq!(untouched.map(|l| l.passed), Some(false), "{level:?}");
     Ok(())
 }
 

@@ -1,8 +1,8 @@
 //! Whole runs through the engine's facade, over the store under test.
 
 use amend_domain::{
-    BatchSize, ConflictPolicy, ErrorCode, LiveMessage, Mode, Phase, RollbackOptions, RunKind, RunOptions, RunState,
-    Scope,
+    BatchSize, ConflictPolicy, ErrorCode, LiveMessage, Mode, Phase, RollbackOptions, RollbackScope, RunKind,
+    RunOptions, RunState, Scope,
 };
 
 use crate::{
@@ -65,7 +65,7 @@ pub async fn a_rollback_is_a_proven_run_of_its_own(f: &Fixture) -> anyhow::Resul
     let engine = engine_with_every_finding(f).await?;
     let picture = f.picture(TICKS).await?;
     let done = run(&engine, &rule(), overwrite()).await?;
-    let plan = engine.rollback_plan(&operator(), &done.run_id, &Scope::default()).await?;
+    let plan = engine.rollback_plan(&operator(), &done.run_id, &RollbackScope::default()).await?;
     assert_eq!((plan.counts.restorable, plan.counts.total(), plan.samples.restorable.len()), (8, 8, 8));
     let options = RollbackOptions { reason: "a test".into(), ..RollbackOptions::default() };
     let started = engine.start_rollback(&operator(), &done.run_id, options).await?;

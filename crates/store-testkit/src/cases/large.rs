@@ -1,6 +1,6 @@
 //! More of everything than a statement has parameters, and cursors that are none.
 
-use amend_domain::{ColumnName, RowFilter, RowQuery, RowSort, Scope};
+use amend_domain::{ColumnName, RollbackScope, RowFilter, RowQuery, RowSort, Scope};
 
 use crate::{
     Fixture,
@@ -35,7 +35,7 @@ pub async fn one_chunk_takes_more_rows_than_a_statement_has_parameters(f: &Fixtu
     // The symbol of every 20,000th row has no reference.
     assert_eq!((totals.changed, journalled(f, &job.id).await?), (MANY - 2, MANY - 2));
     assert!(totals.chunks <= 2, "{totals:?}");
-    let counts = f.store().rollback_counts(&rule, &job.id, &Scope::default()).await?;
+    let counts = f.store().rollback_counts(&rule, &job.id, &RollbackScope::default()).await?;
     assert_eq!((counts.restorable, counts.total()), (MANY - 2, MANY - 2));
     let undo = Undo { limits: limits(MANY, MANY), ..Undo::default() };
     let (_, totals) = run_rollback(f, &rule, &job.id, &undo).await?;

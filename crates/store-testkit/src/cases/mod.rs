@@ -1,9 +1,12 @@
 //! The cases, one file a subject. Each takes a fresh database.
 
+pub mod backups;
 pub mod bulk;
 pub mod catalog;
 pub mod correct;
+pub mod engine_backups;
 pub mod engine_refusals;
+pub mod engine_rollbacks;
 pub mod engine_runs;
 pub mod engine_takeover;
 pub mod engine_walks;
@@ -19,6 +22,7 @@ pub mod people;
 pub mod reference;
 pub mod restore;
 pub mod restore_conflicts;
+pub mod restore_scopes;
 pub mod rows;
 pub mod runs;
 pub mod runs_list;

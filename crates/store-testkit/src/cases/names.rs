@@ -1,7 +1,7 @@
 //! Keys and identifiers as databases really have them. Each case goes the whole circle: analyse,
 //! page, correct in small chunks, roll back in small chunks.
 
-use amend_domain::{ColumnName, Mode, Reference, Rule, Scope, TableName, Target};
+use amend_domain::{ColumnName, Mode, Reference, RollbackScope, Rule, Scope, TableName, Target};
 use amend_engine::store::StoreKind;
 
 use crate::{
@@ -21,7 +21,7 @@ async fn circle(f: &Fixture, rule: &Rule, wrong: i64) -> anyhow::Result<()> {
     let (job, totals) = run_correction(f, rule, &Step { limits: limits(2, 3), ..Step::default() }).await?;
     assert_eq!((totals.changed, journalled(f, &job.id).await?), (wrong, wrong));
     assert_eq!(agree(f, rule).await?.correctable(Mode::Overwrite, &Scope::default()), 0);
-    assert_eq!(f.store().rollback_counts(rule, &job.id, &Scope::default()).await?.restorable, wrong);
+    assert_eq!(f.store().rollback_counts(rule, &job.id, &RollbackScope::default()).await?.restorable, wrong);
     let (_, totals) = run_rollback(f, rule, &job.id, &Undo { limits: limits(3, 3), ..Undo::default() }).await?;
     assert_eq!(totals.changed, wrong);
     assert_eq!(f.picture(&table).await?, picture);
@@ -34,7 +34,7 @@ fn columns(names: &[&str]) -> Vec<ColumnName> {
 }
 
 /// Makes `ticks` with this key (and `symbol`, `class`, `note`) and one ticker, `A`.
-async fn keyed(f: &Fixture, key_columns: &str, key: &[&str], rows: &[String]) -> anyhow::Result<Rule> {
+pub(super) async fn keyed(f: &Fixture, key_columns: &str, key: &[&str], rows: &[String]) -> anyhow::Result<Rule> {
     let text = f.types().text;
     let quoted: Vec<String> = key.iter().map(|k| format!("\"{k}\"")).collect();
     f.execute(&format!(

@@ -116,7 +116,7 @@ pub async fn a_second_rollback_finds_every_row_original(f: &Fixture) -> anyhow::
 pub async fn a_scope_restores_its_symbols_alone(f: &Fixture) -> anyhow::Result<()> {
     let (job, _) = corrected(f, &Step::default()).await?;
     let before = World::read(f, &rule()).await?;
-    let scope = only(&["SPY", "BTC"]);
+    let scope = only(&["SPY", "BTC"]).into();
     let counts = f.store().rollback_counts(&rule(), &job.id, &scope).await?;
     assert_eq!((counts.restorable, counts.total()), (2, 2));
     let undo = Undo { scope, ..Undo::default() };
@@ -184,6 +184,6 @@ pub async fn a_run_that_changed_nothing_is_rolled_back_at_once(f: &Fixture) -> a
     let back = Job::begin(f, &rule(), &rollback(&rule(), &job.id)).await?;
     let totals = back.restore_all(f, &job.id, &Undo::default()).await?;
     assert_eq!(totals, Totals { chunks: totals.chunks, ..Totals::default() });
-    assert_eq!(f.store().rollback_counts(&rule(), &job.id, &only(&["A"])).await?.total(), 0);
+    assert_eq!(f.store().rollback_counts(&rule(), &job.id, &only(&["A"]).into()).await?.total(), 0);
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! `restore_chunk` after others have changed or deleted rows; counts and samples beforehand.
 
-use amend_domain::{ConflictPolicy, RollbackCounts, Scope};
+use amend_domain::{ConflictPolicy, RollbackCounts, RollbackScope};
 
 use crate::{
     Fixture,
@@ -42,14 +42,14 @@ fn texts(values: [Option<&str>; 7]) -> Vec<Option<String>> {
 pub async fn counts_tell_restorable_original_changed_and_deleted_rows_apart(f: &Fixture) -> anyhow::Result<()> {
     let job = meddled(f).await?;
     let picture = f.picture(TICKS).await?;
-    assert_eq!(f.store().rollback_counts(&rule(), &job.id, &Scope::default()).await?, COUNTS);
+    assert_eq!(f.store().rollback_counts(&rule(), &job.id, &RollbackScope::default()).await?, COUNTS);
     assert_eq!(f.picture(TICKS).await?, picture);
     Ok(())
 }
 
 pub async fn samples_show_rows_of_each_kind(f: &Fixture) -> anyhow::Result<()> {
     let job = meddled(f).await?;
-    let samples = f.store().rollback_samples(&rule(), &job.id, &Scope::default(), 20).await?;
+    let samples = f.store().rollback_samples(&rule(), &job.id, &RollbackScope::default(), 20).await?;
     let mut restorable: Vec<_> =
         samples.restorable.iter().map(|r| (r.key.as_str(), r.current.as_deref(), r.proposed.as_deref())).collect();
     restorable.sort_unstable();
@@ -67,7 +67,7 @@ pub async fn samples_show_rows_of_each_kind(f: &Fixture) -> anyhow::Result<()> {
     changed.sort_unstable();
     assert_eq!(changed, [("2", Some("MANUAL"), None), ("3", None, Some(""))]);
     assert_eq!(samples.deleted, ["5"]);
-    let few = f.store().rollback_samples(&rule(), &job.id, &Scope::default(), 1).await?;
+    let few = f.store().rollback_samples(&rule(), &job.id, &RollbackScope::default(), 1).await?;
     assert_eq!((few.restorable.len(), few.changed_since.len(), few.deleted.len()), (1, 1, 1));
     Ok(())
 }
@@ -127,11 +127,11 @@ pub async fn stop_without_a_conflict_restores_everything(f: &Fixture) -> anyhow:
 
 pub async fn counts_and_the_rollback_agree(f: &Fixture) -> anyhow::Result<()> {
     let job = meddled(f).await?;
-    let counts = f.store().rollback_counts(&rule(), &job.id, &Scope::default()).await?;
+    let counts = f.store().rollback_counts(&rule(), &job.id, &RollbackScope::default()).await?;
     let (_, totals) = run_rollback(f, &rule(), &job.id, &Undo { limits: limits(1, 1), ..Undo::default() }).await?;
     let Totals { changed, conflicts, deleted, original, .. } = totals;
     assert_eq!(RollbackCounts { restorable: changed, original, changed_since: conflicts, deleted }, counts);
-    let after = f.store().rollback_counts(&rule(), &job.id, &Scope::default()).await?;
+    let after = f.store().rollback_counts(&rule(), &job.id, &RollbackScope::default()).await?;
     assert_eq!(after, RollbackCounts { restorable: 0, original: 5, ..counts });
     Ok(())
 }
@@ -141,9 +141,9 @@ pub async fn a_table_emptied_since_has_only_deleted_rows(f: &Fixture) -> anyhow:
     bench::fill(f, &[known("A", "STOCK")], &ticks).await?;
     let (job, _) = run_correction(f, &rule(), &Step { limits: limits(7, 9), ..Step::default() }).await?;
     f.execute(&format!("DELETE FROM {TICKS}")).await?;
-    let counts = f.store().rollback_counts(&rule(), &job.id, &Scope::default()).await?;
+    let counts = f.store().rollback_counts(&rule(), &job.id, &RollbackScope::default()).await?;
     assert_eq!(counts, RollbackCounts { deleted: 30, ..RollbackCounts::default() });
-    let samples = f.store().rollback_samples(&rule(), &job.id, &Scope::default(), 20).await?;
+    let samples = f.store().rollback_samples(&rule(), &job.id, &RollbackScope::default(), 20).await?;
     assert_eq!((samples.deleted.len(), samples.restorable.len()), (20, 0));
     let (_, totals) = run_rollback(f, &rule(), &job.id, &Undo { limits: limits(4, 4), ..Undo::default() }).await?;
     assert_eq!((totals.changed, totals.deleted), (0, 30));

@@ -40,6 +40,7 @@ pub async fn a_new_correction_is_read_back_as_it_was_created(f: &Fixture) -> any
         max_retries: Some(0),
         retry_initial_ms: Some(1),
         retry_max_ms: Some(2),
+        backup: amend_domain::Backup::Snapshot,
     };
     let new = NewRun {
         options: Some(options.clone()),
@@ -72,7 +73,7 @@ pub async fn a_new_rollback_is_read_back_with_the_run_it_undoes(f: &Fixture) -> 
     let options = RollbackOptions {
         reason: "wrong \"feed\"\nof yesterday".into(),
         on_conflict: amend_domain::ConflictPolicy::Force,
-        scope: only(&["A"]),
+        scope: only(&["A"]).into(),
         batch_size: BatchSize::Fixed(5),
         dry_run: false,
     };

@@ -5,9 +5,9 @@
 
 mod tables;
 
-use std::future::Future;
+use std::{collections::BTreeSet, future::Future};
 
-use amend_domain::{Mode, RunState, Scope};
+use amend_domain::{Mode, RollbackScope, RunState, Scope, ValuePair};
 use amend_engine::store::{RunFilter, StoreKind};
 use proptest::{
     strategy::Strategy,
@@ -17,8 +17,8 @@ use proptest::{
 use crate::{
     Fixture,
     bench::{TICKS, untouched_picture},
-    driver::{Step, Undo, journal, journalled, limits, only, run_correction, run_rollback, view},
-    model::{World, agree},
+    driver::{Job, Step, Undo, journal, journalled, limits, only, run_correction, run_rollback, view},
+    model::{Seen, World, agree},
 };
 
 use tables::{Sizes, Table, sizes, table};
@@ -186,7 +186,7 @@ pub async fn a_rollback_after_meddling_keeps_what_others_wrote(f: &Fixture) -> a
         let (job, _) = run_correction(f, &rule, &there(Mode::Overwrite, &sizes)).await?;
         meddling.apply(f).await?;
         let between = World::read(f, &rule).await?;
-        let counts = f.store().rollback_counts(&rule, &job.id, &Scope::default()).await?;
+        let counts = f.store().rollback_counts(&rule, &job.id, &RollbackScope::default()).await?;
         let (_, totals) = run_rollback(f, &rule, &job.id, &back(&sizes)).await?;
         let told = (totals.changed, totals.original, totals.conflicts, totals.deleted);
         let counted = (counts.restorable, counts.original, counts.changed_since, counts.deleted);
@@ -199,6 +199,85 @@ pub async fn a_rollback_after_meddling_keeps_what_others_wrote(f: &Fixture) -> a
             let expected = if ours { &first.current } else { &was.current };
             anyhow::ensure!(is.current == *expected, "{first:?}, {was:?}, {is:?}");
         }
+        Ok(())
+    })
+    .await
+}
+
+/// How a run's rows are divided among rollbacks.
+#[derive(Debug, Clone, Copy)]
+enum Division {
+    Symbols,
+    OldValues,
+    NewValues,
+    Pairs,
+    Chunks,
+    Rows,
+}
+
+const DIVISIONS: [Division; 6] =
+    [Division::Symbols, Division::OldValues, Division::NewValues, Division::Pairs, Division::Chunks, Division::Rows];
+
+fn dealt<T: Clone>(items: &[T], part: usize, parts: usize) -> Option<Vec<T>> {
+    Some(items.iter().skip(part).step_by(parts).cloned().collect()).filter(|list: &Vec<T>| !list.is_empty())
+}
+
+impl Division {
+    /// Scopes without a common row that hold every row of the run; empty ones are left out.
+    async fn scopes(
+        self,
+        f: &Fixture,
+        job: &Job,
+        changed: &[Seen],
+        parts: usize,
+    ) -> anyhow::Result<Vec<RollbackScope>> {
+        let mut pairs: Vec<ValuePair> =
+            journal(f, &job.id).await?.into_iter().map(|p| ValuePair { old: p.old, new: p.new }).collect();
+        pairs.sort_unstable();
+        let values = |get: fn(&ValuePair) -> &Option<String>| -> Vec<Option<String>> {
+            pairs.iter().map(get).cloned().collect::<BTreeSet<_>>().into_iter().collect()
+        };
+        let (old, new) = (values(|p| &p.old), values(|p| &p.new));
+        let chunks: Vec<i64> = f.store().chunks(&job.id, 100_000).await?.iter().map(|c| c.no).collect();
+        let rows: Vec<String> = changed.iter().map(|r| r.key.join("")).collect();
+        let symbols: BTreeSet<String> = changed.iter().filter_map(|r| r.symbol.clone()).collect();
+        let symbols: Vec<String> = symbols.into_iter().collect();
+        let none = RollbackScope::default;
+        Ok((0..parts)
+            .map(|part| match self {
+                Self::Symbols => RollbackScope { symbols: dealt(&symbols, part, parts), ..none() },
+                Self::OldValues => RollbackScope { old_values: dealt(&old, part, parts), ..none() },
+                Self::NewValues => RollbackScope { new_values: dealt(&new, part, parts), ..none() },
+                Self::Pairs => RollbackScope { pairs: dealt(&pairs, part, parts), ..none() },
+                Self::Chunks => RollbackScope { chunks: dealt(&chunks, part, parts), ..none() },
+                Self::Rows => RollbackScope { rows: dealt(&rows, part, parts), ..none() },
+            })
+            .filter(|scope| !scope.is_whole())
+            .collect())
+    }
+}
+
+pub async fn rollbacks_of_all_disjoint_scopes_are_the_rollback_of_the_whole(f: &Fixture) -> anyhow::Result<()> {
+    let division = proptest::sample::select(&DIVISIONS[..]);
+    hold(f, (table(), sizes(), division, 1_usize..5), |(table, sizes, division, parts)| async move {
+        let rule = table.make(f).await?;
+        let (world, picture) = (World::read(f, &rule).await?, f.picture(TICKS).await?);
+        let (job, there) = run_correction(f, &rule, &there(Mode::Overwrite, &sizes)).await?;
+        let changed: Vec<Seen> = world.rows.into_iter().filter(|r| Mode::Overwrite.corrects(r.finding)).collect();
+        let scopes = division.scopes(f, &job, &changed, parts).await?;
+        let mut restored = 0;
+        for scope in &scopes {
+            let counts = f.store().rollback_counts(&rule, &job.id, scope).await?;
+            let undo = Undo { scope: scope.clone(), ..back(&sizes) };
+            let (_, totals) = run_rollback(f, &rule, &job.id, &undo).await?;
+            anyhow::ensure!(totals.changed == counts.restorable, "{counts:?} counted, {totals:?} in {scope:?}");
+            anyhow::ensure!((totals.conflicts, totals.deleted) == (0, 0), "{totals:?} in {scope:?}");
+            restored += totals.changed;
+        }
+        anyhow::ensure!(restored == there.changed, "{restored} of {there:?} in {scopes:?}");
+        anyhow::ensure!(f.picture(TICKS).await? == picture, "the table is another one");
+        let left = f.store().rollback_counts(&rule, &job.id, &RollbackScope::default()).await?;
+        anyhow::ensure!((left.restorable, left.original) == (0, there.changed), "{left:?}");
         Ok(())
     })
     .await

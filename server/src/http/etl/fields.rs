@@ -82,6 +82,18 @@ impl Fields {
         })
     }
 
+    /// Texts, of which `null` is one.
+    pub fn nullable_texts(&mut self, name: &str) -> Option<Vec<Option<String>>> {
+        self.read(name, "must be a list of texts and nulls", |v| {
+            let text = |t: &Value| if t.is_null() { Some(None) } else { t.as_str().map(|t| Some(t.into())) };
+            v.as_array()?.iter().map(text).collect()
+        })
+    }
+
+    pub fn wholes(&mut self, name: &str) -> Option<Vec<i64>> {
+        self.read(name, "must be a list of whole numbers", |v| v.as_array()?.iter().map(Value::as_i64).collect())
+    }
+
     /// Reads an object within; its faults join those of this one.
     pub fn object<T>(&mut self, name: &str, read: impl FnOnce(&mut Self) -> T) -> Option<T> {
         match self.take(name)? {

@@ -1,6 +1,6 @@
 //! The options of `execute` and `preview`.
 
-use amend_domain::{BatchSize, Mode, RunOptions, Scope};
+use amend_domain::{Backup, BatchSize, Mode, RunOptions, Scope};
 use serde_json::Value;
 
 use super::{fields::Fields, reply::Refusal};
@@ -21,9 +21,8 @@ pub fn read(mut fields: Fields) -> Result<RunOptions, Refusal> {
     if symbols.as_ref().is_some_and(|s| s.is_empty() || s.iter().any(|t| amend_domain::finding::is_blank(t))) {
         fields.fault("targetSymbols", "must name at least one symbol and hold no blank entry; leave it out for all");
     }
-    if fields.flag("createBackup") == Some(false) {
-        fields.fault("createBackup", "must be true: the before-image is always written, in the same transaction");
-    }
+    // Whether it may be left out is the rule's to say. The journal is written in either case.
+    let backup = if fields.flag("createBackup") == Some(false) { Backup::None } else { Backup::Journal };
     // Every chunk proves itself within its own transaction, whatever is asked for here.
     fields.flag("validateAfterEachBatch");
     let dry_run = fields.flag("dryRun").unwrap_or(false);
@@ -36,6 +35,7 @@ pub fn read(mut fields: Fields) -> Result<RunOptions, Refusal> {
         batch_size,
         max_records,
         dry_run,
+        backup,
         timeout_s: timeout_ms.map(|ms| ms / SECOND),
         max_retries: retry.times,
         retry_initial_ms: Some(retry.initial_ms.unwrap_or(RETRY_INITIAL_MS)),
@@ -133,6 +133,7 @@ mod tests {
             batch_size: BatchSize::Fixed(500),
             max_records: Some(9),
             dry_run: true,
+            backup: Backup::Journal,
             timeout_s: Some(3_600),
             max_retries: Some(2),
             retry_initial_ms: Some(1_000),
@@ -144,7 +145,7 @@ mod tests {
     #[test]
     fn all_faults_are_told_at_once_by_name() {
         let refusal = options(
-            r#"{"batchSize":0,"maxRecordsToProcess":0,"createBackup":false,"targetSymbols":[" "],"dryRun":"yes",
+            r#"{"batchSize":0,"maxRecordsToProcess":0,"createBackup":"no","targetSymbols":[" "],"dryRun":"yes",
             "timeout":"00:00:01","retryConfig":{"maxRetries":11,"colour":1},"wrong":1,"batchsize":1}"#,
         )
         .unwrap_err();

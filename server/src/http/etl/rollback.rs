@@ -1,6 +1,6 @@
 //! `POST /api/etl/{rule}/rollback`: undoes a correction.
 
-use amend_domain::{Caller, ConflictPolicy, ErrorCode, Problem, RollbackOptions, RunView, Scope};
+use amend_domain::{Caller, ConflictPolicy, ErrorCode, Problem, RollbackOptions, RollbackScope, RunView};
 use axum::{Extension, extract::State, http::HeaderMap, response::Response};
 
 use super::{
@@ -46,7 +46,7 @@ fn read(mut fields: Fields) -> Result<(String, RollbackOptions), Refusal> {
     let reason = fields.text("reason", 500).unwrap_or_default();
     // Every rollback is validated; there is no way to leave that out, and none to break it by asking.
     fields.flag("validateAfterRollback");
-    let symbols = fields.object("scope", |scope| scope.texts("symbols")).flatten();
+    let scope = fields.object("scope", scope).unwrap_or_default();
     let on_conflict = fields.text("onConflict", 20);
     let policy = match on_conflict.as_deref() {
         None => Some(ConflictPolicy::default()),
@@ -59,14 +59,26 @@ fn read(mut fields: Fields) -> Result<(String, RollbackOptions), Refusal> {
     let id = id.filter(|id| !id.trim().is_empty()).ok_or_else(|| {
         Problem::new(ErrorCode::MissingCorrectionId, "correctionId must name the correction to roll back.")
     })?;
-    let options = RollbackOptions {
-        reason,
-        on_conflict: policy.unwrap_or_default(),
-        scope: Scope { symbols },
-        ..RollbackOptions::default()
-    };
-    options.check()?;
+    let options =
+        RollbackOptions { reason, on_conflict: policy.unwrap_or_default(), scope, ..RollbackOptions::default() };
+    options.check().map_err(|problem| {
+        // Names of this API, where the engine has its own.
+        let message = problem.message.replace("old_values", "oldValues").replace("new_values", "newValues");
+        Problem { message, ..problem }
+    })?;
     Ok((id, options))
+}
+
+/// Lists that must all hold; within a list any entry may.
+fn scope(fields: &mut Fields) -> RollbackScope {
+    RollbackScope {
+        symbols: fields.texts("symbols"),
+        old_values: fields.nullable_texts("oldValues"),
+        new_values: fields.nullable_texts("newValues"),
+        pairs: None,
+        chunks: fields.wholes("chunks"),
+        rows: fields.texts("rows"),
+    }
 }
 
 #[cfg(test)]
@@ -90,6 +102,20 @@ mod tests {
             of(r#"{"correctionId":"r-1","reason":"why","scope":{"symbols":["A"]},"onConflict":"stop"}"#).unwrap();
         assert_eq!((id.as_str(), options.on_conflict), ("r-1", ConflictPolicy::Stop));
         assert_eq!(options.scope.symbols, Some(vec!["A".into()]));
+        let (_, options) = of(
+            r#"{"correctionId":"r-1","scope":{"oldValues":[null,"x"],"newValues":["Y"],"chunks":[3],"rows":["7"]}}"#,
+        )
+        .unwrap();
+        let wanted = RollbackScope {
+            old_values: Some(vec![None, Some("x".into())]),
+            new_values: Some(vec![Some("Y".into())]),
+            chunks: Some(vec![3]),
+            rows: Some(vec!["7".into()]),
+            ..RollbackScope::default()
+        };
+        assert_eq!(options.scope, wanted);
+        let refusal = of(r#"{"correctionId":"r-1","scope":{"chunks":["a"],"colours":1}}"#).unwrap_err();
+        assert_eq!(refusal.errors.len(), 2, "{:?}", refusal.errors);
         let long = format!(r#"{{"correctionId":"r-1","reason":"{}","onConflict":"x","other":1}}"#, "x".repeat(501));
         let refusal = of(&long).unwrap_err();
         assert_eq!((refusal.code.as_str(), refusal.errors.len()), ("INVALID_OPTIONS", 3));

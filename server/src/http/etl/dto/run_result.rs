@@ -36,8 +36,8 @@ pub struct RunResult {
     pub errors_by_category: BTreeMap<String, i64>,
     pub phase_timings: BTreeMap<&'static str, String>,
     pub performance_metrics: Performance,
-    /// Where the before-images are: Amend keeps them in its journal rather than in a table for each
-    /// run. Null for a dry run, which writes none.
+    /// Where the values from before are: the copy where the run made one, otherwise Amend's journal.
+    /// Null for a dry run, which writes none.
     pub backup_table_name: Option<String>,
     pub backup_created_at: Option<String>,
     pub audit_trail: Vec<AuditLine>,
@@ -82,7 +82,7 @@ fn failed_try(event: &EventRecord) -> bool {
 
 impl RunResult {
     pub fn of(detail: &RunDetail, kind: StoreKind) -> Self {
-        let RunDetail { run, events, chunk_log } = detail;
+        let RunDetail { run, events, chunk_log, backup } = detail;
         let (before, after) = (run.before.map(|c| c.score()), run.after.map(|c| c.score()));
         let dry_run = run.options.as_ref().is_some_and(|o| o.dry_run);
         let wrote = !dry_run && run.chunks > 0;
@@ -112,8 +112,14 @@ impl RunResult {
                 average_records_per_batch: average(run.changed, run.chunks),
                 records_per_second: average(run.changed * 1_000, run.duration_ms),
             },
-            backup_table_name: wrote.then(|| journal_name(kind, run)),
-            backup_created_at: wrote.then(|| first_write(run, chunk_log)).flatten().map(timestamp),
+            backup_table_name: match backup {
+                Some(copy) => Some(copy.name.clone()),
+                None => wrote.then(|| journal_name(kind, run)),
+            },
+            backup_created_at: match backup {
+                Some(copy) => Some(timestamp(copy.created_at)),
+                None => wrote.then(|| first_write(run, chunk_log)).flatten().map(timestamp),
+            },
             audit_trail: events
                 .iter()
                 .map(|e| AuditLine { timestamp: timestamp(e.at), action: e.kind.clone(), message: e.message.clone() })

@@ -1,0 +1,79 @@
+//! What happens around the first and after every write: the copy, and the look at untouched columns.
+
+use amend_domain::{Backup, ErrorCode, Problem, backup::backup_name};
+
+use super::{Job, Stop, Worker};
+use crate::{
+    facade::public,
+    store::{BackupRequest, StoreError},
+};
+
+impl Worker {
+    /// Copies keys and values of the table before the first write, where the run asks for it. A run
+    /// that was taken over after that has its copy already.
+    pub(super) async fn back_up(&mut self) -> Result<(), Stop> {
+        let Job::Correct(options) = &self.job else { return Ok(()) };
+        if options.backup != Backup::Snapshot || options.dry_run || self.run.view.chunks > 0 {
+            return Ok(());
+        }
+        let (store, config) = (self.engine.inner.store.clone(), &self.engine.inner.config);
+        let now = self.engine.inner.clock.now();
+        let name = backup_name(&self.rule.target.table.name, now);
+        let request = BackupRequest {
+            lease: &self.lease,
+            rule: &self.rule,
+            name: &name,
+            lock_timeout: config.lock_timeout,
+            // One statement over the whole table: as long as the run itself may take.
+            statement_timeout: self.job.timeout().to_std().unwrap_or_default(),
+            now,
+        };
+        // It may take a while on a large table, and nothing else shows meanwhile.
+        self.event("backup", &format!("Keys and values are copied to {name} before the first write.")).await?;
+        let copy = store.create_backup(&request).await.map_err(|error| match error {
+            StoreError::LeaseLost => Stop::LeaseLost,
+            error => Stop::Failed(not_copied(error, &name)),
+        })?;
+        let message = format!("{} rows of {} copied to {} ({} bytes).", copy.rows, copy.source, copy.name, copy.bytes);
+        self.event("backup", &message).await
+    }
+
+    /// Ends a correction at once when a chunk changed another column, rather than after all chunks.
+    /// A rollback goes on: it is the cure, and its own proof tells of it.
+    pub(super) async fn refuse_touched(&self) -> Result<(), Stop> {
+        if self.job.dry_run() || matches!(self.job, Job::Restore(..)) {
+            return Ok(());
+        }
+        let id = &self.lease.run_id;
+        if self.engine.inner.store.touched_chunks(id).await? == 0 {
+            return Ok(());
+        }
+        let column = &self.rule.target.value;
+        Err(Stop::Failed(
+            Problem::new(
+                ErrorCode::ValidationFailed,
+                format!("A chunk changed something besides {column}, by its digests of all other columns; the run was stopped at once."),
+            )
+            .advice(format!(
+                "A trigger of {} is the likely cause. What was changed stays and can be rolled back: amend rollback {id}",
+                self.rule.target.table
+            )),
+        ))
+    }
+}
+
+fn not_copied(error: StoreError, name: &str) -> Problem {
+    let needs = match error {
+        StoreError::ReadOnly(_) => Some("Grant the database user CREATE on the schema of the table"),
+        StoreError::DiskFull(_) => Some("Free space"),
+        StoreError::TooLarge(_) => Some("Give the run a longer timeout"),
+        _ => None,
+    };
+    let problem = public(error);
+    let advice = match (needs, problem.advice) {
+        (Some(needs), _) => Some(format!("{needs}, or run with the journal alone (--backup journal).")),
+        (None, advice) => advice,
+    };
+    let message = format!("The copy {name} could not be made, so nothing was written. {}", problem.message);
+    Problem { message, advice, ..problem }
+}

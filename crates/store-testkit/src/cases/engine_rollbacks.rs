@@ -1,0 +1,150 @@
+//! Rollbacks through the engine: of a part, of what a part left, and of rollbacks themselves.
+
+use amend_domain::{ErrorCode, RollbackOptions, RollbackScope, RunId, RunKind, RunView};
+use amend_engine::Engine;
+
+use crate::{
+    Fixture,
+    bench::{TICKS, class_of, rule},
+    driver::view,
+    engine_driver::{engine_with_every_finding, operator, over, overwrite, problem, proven, run},
+};
+
+async fn undo(f: &Fixture, engine: &Engine, id: &RunId, scope: RollbackScope) -> anyhow::Result<RunView> {
+    let options = RollbackOptions { scope, ..RollbackOptions::default() };
+    let started = engine.start_rollback(&operator(), id, options).await?;
+    let ended = over(engine, &started.run_id).await?;
+    proven(f, &ended).await?;
+    Ok(ended)
+}
+
+fn all() -> RollbackScope {
+    RollbackScope::default()
+}
+
+fn rows(keys: &[&str]) -> RollbackScope {
+    RollbackScope { rows: Some(keys.iter().map(|k| (*k).to_owned()).collect()), ..all() }
+}
+
+async fn undone_by(f: &Fixture, id: &RunId) -> anyhow::Result<Option<RunId>> {
+    Ok(view(f, id).await?.undone_by)
+}
+
+pub async fn a_rollback_of_a_rollback_restores_what_the_correction_wrote(f: &Fixture) -> anyhow::Result<()> {
+    let engine = engine_with_every_finding(f).await?;
+    let before = f.picture(TICKS).await?;
+    let done = run(&engine, &rule(), overwrite()).await?;
+    let after = f.picture(TICKS).await?;
+    let back = undo(f, &engine, &done.run_id, all()).await?;
+    assert_eq!(
+        (f.picture(TICKS).await?, undone_by(f, &done.run_id).await?),
+        (before.clone(), Some(back.run_id.clone()))
+    );
+
+    let plan = engine.rollback_plan(&operator(), &back.run_id, &all()).await?;
+    assert_eq!((plan.counts.restorable, plan.counts.total()), (8, 8));
+    let forth = undo(f, &engine, &back.run_id, all()).await?;
+    assert_eq!((forth.kind, forth.changed, f.picture(TICKS).await?), (RunKind::Rollback, 8, after));
+    assert_eq!(undone_by(f, &back.run_id).await?, Some(forth.run_id.clone()));
+    assert_eq!(undone_by(f, &done.run_id).await?, None, "what it wrote stands again");
+
+    // A third one brings the first back into force, and the run can be undone by none of its own then.
+    undo(f, &engine, &forth.run_id, all()).await?;
+    assert_eq!((f.picture(TICKS).await?, undone_by(f, &done.run_id).await?), (before, Some(back.run_id)));
+    let refused = problem(engine.start_rollback(&operator(), &done.run_id, RollbackOptions::default()).await)?;
+    assert_eq!(refused.code, ErrorCode::AlreadyRolledBack);
+    Ok(())
+}
+
+pub async fn a_run_whose_rollback_was_undone_can_be_rolled_back_again(f: &Fixture) -> anyhow::Result<()> {
+    let engine = engine_with_every_finding(f).await?;
+    let before = f.picture(TICKS).await?;
+    let done = run(&engine, &rule(), overwrite()).await?;
+    let back = undo(f, &engine, &done.run_id, all()).await?;
+    undo(f, &engine, &back.run_id, all()).await?;
+    let again = undo(f, &engine, &done.run_id, all()).await?;
+    assert_eq!((again.changed, f.picture(TICKS).await?), (8, before));
+    assert_eq!(undone_by(f, &done.run_id).await?, Some(again.run_id));
+    Ok(())
+}
+
+pub async fn undoing_a_rollback_leaves_what_others_wrote_since(f: &Fixture) -> anyhow::Result<()> {
+    let engine = engine_with_every_finding(f).await?;
+    let done = run(&engine, &rule(), overwrite()).await?;
+    let back = undo(f, &engine, &done.run_id, all()).await?;
+    f.execute(&format!(
+        "UPDATE {TICKS} SET \"class\" = 'MANUAL' WHERE \"id\" = 9; DELETE FROM {TICKS} WHERE \"id\" = 8;"
+    ))
+    .await?;
+    let forth = undo(f, &engine, &back.run_id, all()).await?;
+    assert_eq!((forth.changed, forth.conflicts, forth.deleted), (6, 1, 1));
+    assert_eq!((class_of(f, 9).await?.as_deref(), class_of(f, 2).await?.as_deref()), (Some("MANUAL"), Some("STOCK")));
+    Ok(())
+}
+
+pub async fn what_a_partial_rollback_left_is_counted_and_rolled_back_later(f: &Fixture) -> anyhow::Result<()> {
+    let engine = engine_with_every_finding(f).await?;
+    let before = f.picture(TICKS).await?;
+    let done = run(&engine, &rule(), overwrite()).await?;
+    let part = RollbackScope { old_values: Some(vec![None]), ..all() };
+    let first = undo(f, &engine, &done.run_id, part.clone()).await?;
+    assert_eq!((first.changed, first.remaining), (2, 0));
+    assert_eq!(undone_by(f, &done.run_id).await?, Some(first.run_id));
+
+    let left = engine.rollback_plan(&operator(), &done.run_id, &all()).await?.counts;
+    assert_eq!((left.restorable, left.original), (6, 2));
+    let again = RollbackOptions { scope: part, ..RollbackOptions::default() };
+    let refused = problem(engine.start_rollback(&operator(), &done.run_id, again).await)?;
+    assert_eq!(refused.code, ErrorCode::AlreadyRolledBack);
+    let nowhere = RollbackOptions { scope: rows(&["4711"]), ..RollbackOptions::default() };
+    let refused = problem(engine.start_rollback(&operator(), &done.run_id, nowhere).await)?;
+    assert_eq!(refused.code, ErrorCode::WrongState);
+
+    let second = undo(f, &engine, &done.run_id, all()).await?;
+    assert_eq!((second.changed, f.picture(TICKS).await?), (6, before));
+    assert_eq!(undone_by(f, &done.run_id).await?, Some(second.run_id));
+    Ok(())
+}
+
+pub async fn a_rollback_that_was_undone_in_part_stays_in_force(f: &Fixture) -> anyhow::Result<()> {
+    let engine = engine_with_every_finding(f).await?;
+    let done = run(&engine, &rule(), overwrite()).await?;
+    let back = undo(f, &engine, &done.run_id, all()).await?;
+    let forth = undo(f, &engine, &back.run_id, rows(&["2"])).await?;
+    assert_eq!((forth.changed, class_of(f, 2).await?.as_deref()), (1, Some("STOCK")));
+    assert_eq!(undone_by(f, &done.run_id).await?, Some(back.run_id.clone()));
+    // The one row can be taken back once more.
+    let again = undo(f, &engine, &done.run_id, all()).await?;
+    assert_eq!((again.changed, class_of(f, 2).await?), (1, None));
+    Ok(())
+}
+
+pub async fn a_plan_of_a_rollback_tells_what_was_written_over_what(f: &Fixture) -> anyhow::Result<()> {
+    let engine = engine_with_every_finding(f).await?;
+    let done = run(&engine, &rule(), overwrite()).await?;
+    let plan = engine.rollback_plan(&operator(), &done.run_id, &rows(&["9"])).await?;
+    assert_eq!((plan.counts.restorable, plan.samples.restorable.len()), (1, 1));
+    assert_eq!(plan.pairs.iter().map(|p| p.rows).sum::<i64>(), 8, "the pairs are those of the whole run");
+    let blank = plan.pairs.iter().find(|p| p.pair.old.as_deref() == Some(""));
+    assert_eq!(blank.map(|p| (p.pair.new.as_deref(), p.rows)), Some((Some("STOCK"), 1)));
+    Ok(())
+}
+
+pub async fn a_scope_out_of_bounds_is_refused_by_its_field(f: &Fixture) -> anyhow::Result<()> {
+    let engine = engine_with_every_finding(f).await?;
+    let done = run(&engine, &rule(), overwrite()).await?;
+    let picture = f.picture(TICKS).await?;
+    for (scope, field) in [
+        (RollbackScope { chunks: Some(vec![0]), ..all() }, "scope.chunks"),
+        (RollbackScope { old_values: Some(vec![]), ..all() }, "scope.old_values"),
+        (rows(&[""]), "scope.rows"),
+    ] {
+        let refused = problem(engine.rollback_plan(&operator(), &done.run_id, &scope).await)?;
+        assert_eq!((refused.code, refused.field.as_deref()), (ErrorCode::InvalidOptions, Some(field)));
+        let options = RollbackOptions { scope, ..RollbackOptions::default() };
+        let refused = problem(engine.start_rollback(&operator(), &done.run_id, options).await)?;
+        assert_eq!(refused.field.as_deref(), Some(field));
+    }
+    assert_eq!(f.picture(TICKS).await?, picture);
+    Ok(())
+}
