@@ -34,7 +34,7 @@ impl Role {
     pub const fn may(self, act: Act) -> bool {
         match act {
             Act::Read => true,
-            Act::Run | Act::Rollback | Act::Cancel => matches!(self, Self::Operator | Self::Admin),
+            Act::Run | Act::Rollback | Act::Cancel | Act::Steer => matches!(self, Self::Operator | Self::Admin),
             Act::ChangeRules | Act::ManagePeople => matches!(self, Self::Admin),
         }
     }
@@ -54,13 +54,15 @@ pub enum Act {
     Run,
     Rollback,
     Cancel,
+    /// Pause, resume, set the pace.
+    Steer,
     ChangeRules,
     ManagePeople,
 }
 
 impl Act {
-    pub const ALL: [Self; 6] =
-        [Self::Read, Self::Run, Self::Rollback, Self::Cancel, Self::ChangeRules, Self::ManagePeople];
+    pub const ALL: [Self; 7] =
+        [Self::Read, Self::Run, Self::Rollback, Self::Cancel, Self::Steer, Self::ChangeRules, Self::ManagePeople];
 
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -69,6 +71,7 @@ impl Act {
             Self::Run => "run",
             Self::Rollback => "rollback",
             Self::Cancel => "cancel",
+            Self::Steer => "steer",
             Self::ChangeRules => "change_rules",
             Self::ManagePeople => "manage_people",
         }

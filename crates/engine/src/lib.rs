@@ -10,6 +10,7 @@
 
 pub mod clock;
 pub mod store;
+pub mod throttle;
 
 mod analysis;
 mod config;
@@ -20,6 +21,7 @@ mod rollback;
 mod rows;
 mod rules;
 mod runs;
+mod steer;
 mod takeover;
 mod validate;
 mod worker;

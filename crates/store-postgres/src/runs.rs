@@ -215,6 +215,17 @@ impl Runs for PostgresStore {
         Ok(done.rows_affected() == 1)
     }
 
+    async fn set_pace(&self, id: &RunId, percent: u8) -> Result<bool, StoreError> {
+        let done = sqlx::query("UPDATE amend.run SET pace = $2 WHERE id = $1 AND state = ANY($3)")
+            .bind(id.as_str())
+            .bind(i16::from(percent))
+            .bind(words(&RunState::ACTIVE))
+            .execute(&self.pool)
+            .await
+            .map_err(db)?;
+        Ok(done.rows_affected() == 1)
+    }
+
     async fn update_run(
         &self,
         lease: &Lease,
@@ -232,7 +243,9 @@ impl Runs for PostgresStore {
                validation = coalesce($17::text::jsonb, validation), error = coalesce($18::text::jsonb, error),
                cursor = CASE WHEN $19 THEN $20 ELSE cursor END,
                scanned = coalesce($21, scanned), changed = coalesce($22, changed), failed = coalesce($23, failed),
-               conflicts = coalesce($24, conflicts), deleted = coalesce($25, deleted)
+               conflicts = coalesce($24, conflicts), deleted = coalesce($25, deleted),
+               held = coalesce($26::text::jsonb, held), idle_ms = coalesce($27, idle_ms),
+               idle_since = CASE WHEN $28 THEN $29 ELSE idle_since END
              WHERE id = $1 AND fence = $2 AND ($3::text[] IS NULL OR state = ANY($3))",
         )
         .bind(lease.run_id.as_str())
@@ -260,6 +273,10 @@ impl Runs for PostgresStore {
         .bind(patch.failed)
         .bind(patch.conflicts)
         .bind(patch.deleted)
+        .bind(optional_json(patch.held.as_ref())?)
+        .bind(patch.idle_ms)
+        .bind(patch.idle_since.is_some())
+        .bind(patch.idle_since.flatten())
         .execute(&self.pool)
         .await
         .map_err(db)?;

@@ -12,6 +12,7 @@ mod corrections;
 mod error;
 mod findings;
 mod people;
+mod pressure;
 mod runs;
 
 pub use bulk::{Bulk, BulkRows, BulkTable, BulkWriter, MarketDataRow, SymbolRow};
@@ -20,9 +21,10 @@ pub use corrections::{ChunkLimits, ChunkOutcome, ChunkRequest, Corrections, Jour
 pub use error::{StoreError, Trouble};
 pub use findings::Findings;
 pub use people::{AuditEntry, People, SessionRecord, TokenRecord, UserRecord};
+pub use pressure::{Pressure, Pressures, Reading};
 pub use runs::{Lease, NewRun, RunFilter, RunPatch, Runs, StoredRun};
 
 /// Everything, behind one pointer.
-pub trait Store: Catalog + Findings + Runs + Corrections + People + Bulk {}
+pub trait Store: Catalog + Findings + Runs + Corrections + People + Bulk + Pressures {}
 
-impl<T: Catalog + Findings + Runs + Corrections + People + Bulk> Store for T {}
+impl<T: Catalog + Findings + Runs + Corrections + People + Bulk + Pressures> Store for T {}

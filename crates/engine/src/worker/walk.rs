@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use amend_domain::{BatchSize, ConflictPolicy, ErrorCode, Phase, Problem, RunState};
 use chrono::{DateTime, Utc};
 
-use super::{Job, Stop, Worker, conflict, pace::Pace};
+use super::{Job, Stop, Worker, conflict, gate::Pass, pace::Pace};
 use crate::{
     analysis::counts_of,
     store::{ChunkLimits, ChunkOutcome, ChunkRequest, RestoreRequest, RunPatch, StoreError, Trouble, Write},
@@ -17,6 +17,7 @@ pub(super) enum End {
     Done,
     /// The limit of rows was reached.
     Limit,
+    Paused,
     Cancelled,
 }
 
@@ -24,6 +25,7 @@ pub(super) enum End {
 enum Walked {
     Through { changed: i64 },
     Limit,
+    Paused,
     Cancelled,
 }
 
@@ -65,6 +67,7 @@ impl Worker {
         for walk in 1..=max_walks {
             let changed = match self.walk().await? {
                 Walked::Limit => return Ok(End::Limit),
+                Walked::Paused => return Ok(End::Paused),
                 Walked::Cancelled => return Ok(End::Cancelled),
                 Walked::Through { changed } => changed,
             };
@@ -126,11 +129,17 @@ impl Worker {
         // A run resumed after a dead worker has counted these rows already.
         let before = if dry { 0 } else { self.run.view.changed };
         loop {
+            match self.pass().await? {
+                Pass::Go => {}
+                Pass::Pause => return Ok(Walked::Paused),
+                Pass::Cancel => return Ok(Walked::Cancelled),
+            }
             let Some(limits) = self.limits(fixed.unwrap_or_else(|| pace.size()), before + changed) else {
                 return Ok(Walked::Limit);
             };
             let Some(outcome) = self.step_with_retries(cursor.as_deref(), limits).await? else {
-                return Ok(Walked::Cancelled);
+                // The gate knows whether to pause or to cancel.
+                continue;
             };
             self.refuse_conflict(&outcome, before + changed)?;
             changed += outcome.changed;
@@ -168,6 +177,7 @@ impl Worker {
                 return Ok(Walked::Through { changed });
             }
             self.refuse_overtime()?;
+            self.rest(&outcome).await;
         }
     }
 
@@ -204,7 +214,7 @@ impl Worker {
         let now = self.engine.inner.clock.now();
         let limit = self.job.timeout();
         match self.run.view.started_at {
-            Some(begun) if now - begun > limit => Err(Stop::Failed(
+            Some(begun) if now - begun - self.idle() > limit => Err(Stop::Failed(
                 Problem::new(
                     ErrorCode::Timeout,
                     format!(
@@ -218,8 +228,8 @@ impl Worker {
         }
     }
 
-    /// One chunk, with the cure that each class of trouble allows. `None` when a cancel came
-    /// between two tries.
+    /// One chunk, with the cure that each class of trouble allows. `None` when a pause or cancel
+    /// came between two tries.
     async fn step_with_retries(
         &mut self,
         cursor: Option<&str>,
@@ -245,7 +255,7 @@ impl Worker {
                         pause.as_millis()
                     );
                     self.event("retry", &message).await?;
-                    self.engine.inner.clock.sleep(pause).await;
+                    self.nap(pause).await;
                 }
                 Trouble::Split if limits.rows > 1 => {
                     limits.rows /= 2;
@@ -263,7 +273,7 @@ impl Worker {
                 }
             }
             self.reload().await?;
-            if self.run.view.state == RunState::Cancelling {
+            if matches!(self.run.view.state, RunState::Cancelling | RunState::Pausing) {
                 return Ok(None);
             }
         }

@@ -5,6 +5,7 @@ pub mod catalog;
 pub mod correct;
 pub mod engine_refusals;
 pub mod engine_runs;
+pub mod engine_steer;
 pub mod engine_takeover;
 pub mod findings;
 pub mod findings_matrix;
@@ -21,6 +22,7 @@ pub mod rows;
 pub mod runs;
 pub mod runs_list;
 pub mod summary;
+pub mod throttle;
 pub mod trouble;
 pub mod trouble_rights;
 
