@@ -21,6 +21,7 @@ mod run;
 mod runs;
 mod serve;
 mod show;
+mod steer;
 mod text;
 mod token;
 mod user;
@@ -90,6 +91,12 @@ pub enum Command {
     Rollback(rollback::RollbackArgs),
     /// Ask a run to end after the chunk in flight
     Cancel(cancel::CancelArgs),
+    /// Ask a run to pause after the chunk in flight
+    Pause(steer::SteerArgs),
+    /// Go on with a paused run, in a process of its own
+    Resume(steer::SteerArgs),
+    /// Set the share of the time that a run may spend working, in percent; 0 holds it
+    Pace(steer::PaceArgs),
     /// Drive a queued run to its end (what `run --detach` starts)
     #[command(hide = true)]
     Work(work::WorkArgs),
@@ -167,6 +174,9 @@ async fn with_settings(context: Context, command: Command) -> anyhow::Result<Exi
         Command::Validate(args) => validate::command(context, args).await,
         Command::Rollback(args) => rollback::command(context, args).await,
         Command::Cancel(args) => cancel::command(context, args).await,
+        Command::Pause(args) => steer::pause(context, args).await,
+        Command::Resume(args) => steer::resume(context, args).await,
+        Command::Pace(args) => steer::pace(context, args).await,
         Command::Work(args) => work::command(context, args).await,
         Command::Doctor => doctor::command(context).await,
         Command::Token(args) => token::command(context, args).await,
@@ -242,6 +252,9 @@ mod tests {
             "amend run --mode fill --batch-size auto --max-records 10 --symbols A,B --dry-run --detach",
             "amend run --batch-size 500 --format json",
             "amend rollback r-1 --reason why --on-conflict stop --dry-run",
+            "amend pause r-1",
+            "amend resume r-1 --format json",
+            "amend pace r-1 40",
             "amend token create --role viewer --name ci --expires 30",
             "amend token revoke ci",
             "amend user set-password admin",
@@ -259,6 +272,9 @@ mod tests {
             "amend run --batch-size 0",
             "amend run --max-records 0",
             "amend rollback",
+            "amend pause",
+            "amend pace r-1",
+            "amend pace r-1 101",
             "amend demo",
             "amend demo --rows 10 --symbols 50 --symbols-from x.csv",
             "amend token create --role king",

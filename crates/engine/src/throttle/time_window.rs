@@ -3,6 +3,7 @@
 use amend_domain::Problem;
 use chrono::{DateTime, Datelike as _, Timelike as _, Utc, Weekday};
 use chrono_tz::Tz;
+use serde::{Deserialize, Serialize};
 
 use super::{Seen, Signal, Verdict};
 
@@ -27,8 +28,9 @@ struct Span {
     to: u32,
 }
 
-/// One or several spans in one time zone.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// One or several spans in one time zone; in settings it is its text.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct TimeWindow {
     text: String,
     spans: Vec<Span>,
@@ -74,6 +76,20 @@ impl TimeWindow {
         let local = at.with_timezone(&self.zone);
         let (day, minute) = (local.weekday(), local.hour() * 60 + local.minute());
         self.spans.iter().any(|s| s.contains(day, minute))
+    }
+}
+
+impl TryFrom<String> for TimeWindow {
+    type Error = Problem;
+
+    fn try_from(text: String) -> Result<Self, Problem> {
+        Self::parse(&text)
+    }
+}
+
+impl From<TimeWindow> for String {
+    fn from(window: TimeWindow) -> Self {
+        window.text
     }
 }
 
