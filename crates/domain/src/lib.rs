@@ -21,6 +21,7 @@ pub mod rule;
 pub mod run;
 pub mod state;
 pub mod validation;
+pub mod walk;
 
 pub use analysis::{Analysis, ClassCounts, GroupCount, MissingCounts, PairCount, Summary};
 pub use error::{ErrorCode, Problem};
@@ -35,3 +36,4 @@ pub use rule::{ColumnName, Reference, Rule, TableName, Target};
 pub use run::{ChunkRecord, EventRecord, RunDetail, RunError, RunKind, RunView};
 pub use state::{Phase, RunState};
 pub use validation::{Level, LevelResult, Validation};
+pub use walk::{Effect, Footprint, Strategy, Walk};

@@ -11,6 +11,7 @@ use crate::{
     rollback::RollbackOptions,
     state::{Phase, RunState},
     validation::Validation,
+    walk::{Effect, Walk},
 };
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -96,6 +97,12 @@ pub struct RunView {
     pub error: Option<RunError>,
     /// Times a worker took the run over after another died.
     pub takeovers: i64,
+    /// How it goes through the table; `None` until that is chosen, and for runs of earlier versions.
+    #[serde(default)]
+    pub walk: Option<Walk>,
+    /// What it did to the table's files, at its end; `None` where the database does not say.
+    #[serde(default)]
+    pub effect: Option<Effect>,
     /// The operator's pace in percent of the time that may be spent working; 0 holds the run.
     #[serde(default = "full_pace")]
     pub pace: u8,

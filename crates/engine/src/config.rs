@@ -17,12 +17,25 @@ pub struct EngineConfig {
     /// Share of the planned rows by which the numbers may have moved since an approved preview.
     /// Default 0.01.
     pub drift_tolerance: f64,
-    /// Walks over the table after which a run gives up on rows that others keep locked. Default 5.
+    /// Sweeps that leave no fewer rows than the one before, after which a run gives up. Default 5.
     pub max_walks: u32,
     /// Rows that a chunk may look at for each row that it may change. Default 20.
     pub scan_factor: i64,
     /// What holds runs back.
     pub throttle: Throttle,
+    /// Workers that share a walk by blocks. Default 0: as many as this machine has cores, at most 4.
+    /// Set it where the database has fewer cores to spare.
+    pub workers: u32,
+    /// From so many blocks on a table is walked by blocks, where it can be. Default 256 (2 MB).
+    pub blocks_from: i64,
+}
+
+impl EngineConfig {
+    /// The number of workers, once decided.
+    pub(crate) fn workers(&self) -> u32 {
+        let cores = || std::thread::available_parallelism().map_or(1, |n| u32::try_from(n.get()).unwrap_or(u32::MAX));
+        if self.workers == 0 { cores().clamp(1, 4) } else { self.workers }
+    }
 }
 
 impl Default for EngineConfig {
@@ -36,6 +49,8 @@ impl Default for EngineConfig {
             max_walks: 5,
             scan_factor: 20,
             throttle: Throttle::default(),
+            workers: 0,
+            blocks_from: 256,
         }
     }
 }

@@ -22,6 +22,7 @@ mod rows;
 mod rules;
 mod runs;
 mod steer;
+mod strategy;
 mod takeover;
 mod validate;
 mod worker;

@@ -17,7 +17,8 @@ use crate::{
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct AtWork {
     pub state: RunState,
-    pub chunks: i64,
+    /// Chunk numbers given away so far.
+    pub chunk_numbers: i64,
     pub scanned: i64,
     pub changed: i64,
 }
@@ -26,7 +27,7 @@ pub(crate) struct AtWork {
 struct RunRow {
     state: String,
     fence: i64,
-    chunks: i64,
+    chunk_numbers: i64,
     scanned: i64,
     changed: i64,
 }
@@ -36,7 +37,7 @@ struct RunRow {
 pub(crate) async fn take(tx: &mut PgConnection, lease: &Lease) -> Result<AtWork, StoreError> {
     let id = lease.run_id.as_str();
     let run: Option<RunRow> =
-        sqlx::query_as("SELECT state, fence, chunks, scanned, changed FROM amend.run WHERE id = $1 FOR UPDATE")
+        sqlx::query_as("SELECT state, fence, chunk_numbers, scanned, changed FROM amend.run WHERE id = $1 FOR UPDATE")
             .bind(id)
             .fetch_optional(tx)
             .await
@@ -45,12 +46,25 @@ pub(crate) async fn take(tx: &mut PgConnection, lease: &Lease) -> Result<AtWork,
     if run.fence != lease.fence {
         return Err(StoreError::LeaseLost);
     }
-    let state =
-        RunState::parse(&run.state).ok_or_else(|| corrupt("amend.run", "state", id, format!("{:?}", run.state)))?;
+    let state = active(id, &run.state)?;
+    Ok(AtWork { state, chunk_numbers: run.chunk_numbers, scanned: run.scanned, changed: run.changed })
+}
+
+/// The state of a run that may still write.
+pub(crate) fn active(id: &str, state: &str) -> Result<RunState, StoreError> {
+    let state = RunState::parse(state).ok_or_else(|| corrupt("amend.run", "state", id, format!("{state:?}")))?;
     if !state.is_active() {
         return Err(StoreError::Unsupported(format!("Run {id} is {}: it writes no more.", state.as_str())));
     }
-    Ok(AtWork { state, chunks: run.chunks, scanned: run.scanned, changed: run.changed })
+    Ok(state)
+}
+
+/// What becomes of the run's cursor.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Cursor<'a> {
+    /// A walk by blocks has none.
+    Keep,
+    To(Option<&'a str>),
 }
 
 /// What stands in `amend.chunk`, and what the run's counters grow by.
@@ -65,7 +79,7 @@ pub(crate) struct Done<'a> {
     pub conflicts: i64,
     pub deleted: i64,
     pub batch_size: i64,
-    pub cursor: Option<&'a str>,
+    pub cursor: Cursor<'a>,
     pub upto: &'a str,
     pub untouched_before: &'a str,
     pub untouched_after: &'a str,
@@ -86,7 +100,8 @@ pub(crate) async fn record(tx: &mut PgConnection, lease: &Lease, done: &Done<'_>
            VALUES ($1, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14))
          UPDATE amend.run SET
            scanned = scanned + $5, changed = changed + $6, skipped = skipped + $7, conflicts = conflicts + $8,
-           deleted = deleted + $9, chunks = $3, cursor = $15
+           deleted = deleted + $9, chunks = chunks + 1, chunk_numbers = greatest(chunk_numbers, $3),
+           cursor = CASE WHEN $15 THEN cursor ELSE $16 END
          WHERE id = $1 AND fence = $2",
     )
     .bind(lease.run_id.as_str())
@@ -103,7 +118,11 @@ pub(crate) async fn record(tx: &mut PgConnection, lease: &Lease, done: &Done<'_>
     .bind(done.upto)
     .bind(done.untouched_before)
     .bind(done.untouched_after)
-    .bind(done.cursor)
+    .bind(matches!(done.cursor, Cursor::Keep))
+    .bind(match done.cursor {
+        Cursor::Keep => None,
+        Cursor::To(cursor) => cursor,
+    })
     .execute(tx)
     .await
     .map_err(db)?

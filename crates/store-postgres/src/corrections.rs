@@ -9,7 +9,7 @@ use sqlx::FromRow;
 
 use crate::{
     PostgresStore,
-    chunk::{self, AtWork, Done, Totals},
+    chunk::{self, AtWork, Cursor, Done, Totals},
     error::{db, to_json},
     pages::key_text,
     shape::Shape,
@@ -47,7 +47,7 @@ async fn correct_in(tx: &mut Tx, request: &ChunkRequest<'_>, begun: Instant) -> 
     shape.check_writable()?;
     let after = request.cursor.map(|text| read_cursor(text, &shape)).transpose()?;
     let scan = scan(request, run);
-    let no = run.chunks + 1;
+    let no = run.chunk_numbers + 1;
     let mut args = Args::default();
     let sql = slice::correct(&shape, request, after.as_deref(), scan, no, &mut args);
     let row = SliceRow::from_row(&fetch_one(tx, sql, args).await?).map_err(db)?;
@@ -66,7 +66,7 @@ async fn correct_in(tx: &mut Tx, request: &ChunkRequest<'_>, begun: Instant) -> 
         conflicts: 0,
         deleted: 0,
         batch_size: request.limits.rows,
-        cursor: cursor.as_deref(),
+        cursor: Cursor::To(cursor.as_deref()),
         upto: &row.upto.as_deref().map(key_text).transpose()?.unwrap_or_default(),
         untouched_before: &row.totals.before,
         untouched_after: &row.totals.after,

@@ -18,6 +18,7 @@ mod catalog;
 mod chunk;
 mod corrections;
 mod error;
+mod facts;
 mod findings;
 mod pages;
 mod people;
@@ -27,6 +28,7 @@ mod rollback;
 mod run_row;
 mod runs;
 mod shape;
+mod slices;
 mod sql;
 mod tx;
 

@@ -10,7 +10,7 @@ use sqlx::{FromRow, Row};
 
 use crate::{
     PostgresStore,
-    chunk::{self, AtWork, Done, Totals},
+    chunk::{self, AtWork, Cursor, Done, Totals},
     error::{db, to_json},
     shape::Shape,
     sql::restore::{self, Part, Restore},
@@ -83,7 +83,7 @@ async fn restore_in(
     shape.check_writable()?;
     let take = next_parts(tx, request).await?;
     let parts: Vec<Part> = take.parts.iter().map(|(_, part)| *part).collect();
-    let no = run.chunks + 1;
+    let no = run.chunk_numbers + 1;
     let what = Restore {
         parts: &parts,
         scope: request.scope,
@@ -112,7 +112,7 @@ async fn restore_in(
         },
         deleted: row.deleted,
         batch_size: request.limits.rows,
-        cursor: Some(&cursor),
+        cursor: Cursor::To(Some(&cursor)),
         upto: &cursor,
         untouched_before: &row.totals.before,
         untouched_after: &row.totals.after,

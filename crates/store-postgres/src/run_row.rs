@@ -18,7 +18,8 @@ pub(crate) const COLUMNS: &str = "r.id, r.rule, r.kind, r.state, r.phase, r.opti
     r.before::text AS before, r.after::text AS after, r.validation::text AS validation, r.error::text AS error,
     r.changed, r.skipped, r.failed, r.conflicts, r.deleted, r.remaining, r.chunks, r.scanned, r.duration_ms,
     r.to_change, r.to_scan, r.rate, r.batch_size, r.takeovers, r.cursor, r.lease_owner, r.lease_until, r.fence,
-    r.pace, r.held::text AS held, r.idle_ms, r.idle_since";
+    r.walk::text AS walk, r.effect::text AS effect, r.footprint::text AS footprint, r.pace, r.held::text AS held,
+    r.idle_ms, r.idle_since";
 
 #[derive(FromRow)]
 pub(crate) struct RunRow {
@@ -63,6 +64,9 @@ pub(crate) struct RunRow {
     held: String,
     idle_ms: i64,
     idle_since: Option<DateTime<Utc>>,
+    walk: Option<String>,
+    effect: Option<String>,
+    footprint: Option<String>,
 }
 
 impl RunRow {
@@ -111,6 +115,8 @@ impl RunRow {
             pace: u8::try_from(self.pace).map_err(|e| corrupt("amend.run", "pace", &self.id, e))?,
             held: json("amend.run", "held", &self.id, &self.held)?,
             idle_ms: self.idle_ms,
+            walk: self.value("walk", self.walk.as_deref())?,
+            effect: self.value("effect", self.effect.as_deref())?,
         })
     }
 
@@ -118,6 +124,7 @@ impl RunRow {
         Ok(StoredRun {
             view: self.view()?,
             expected: self.value("expected", self.expected.as_deref())?,
+            footprint: self.value("footprint", self.footprint.as_deref())?,
             cursor: self.cursor,
             lease_owner: self.lease_owner,
             lease_until: self.lease_until,

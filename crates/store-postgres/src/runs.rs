@@ -245,7 +245,9 @@ impl Runs for PostgresStore {
                scanned = coalesce($21, scanned), changed = coalesce($22, changed), failed = coalesce($23, failed),
                conflicts = coalesce($24, conflicts), deleted = coalesce($25, deleted),
                held = coalesce($26::text::jsonb, held), idle_ms = coalesce($27, idle_ms),
-               idle_since = CASE WHEN $28 THEN $29 ELSE idle_since END
+               idle_since = CASE WHEN $28 THEN $29 ELSE idle_since END,
+               walk = coalesce($30::text::jsonb, walk), footprint = coalesce($31::text::jsonb, footprint),
+               effect = coalesce($32::text::jsonb, effect)
              WHERE id = $1 AND fence = $2 AND ($3::text[] IS NULL OR state = ANY($3))",
         )
         .bind(lease.run_id.as_str())
@@ -277,6 +279,9 @@ impl Runs for PostgresStore {
         .bind(patch.idle_ms)
         .bind(patch.idle_since.is_some())
         .bind(patch.idle_since.flatten())
+        .bind(optional_json(patch.walk.as_ref())?)
+        .bind(optional_json(patch.footprint.as_ref())?)
+        .bind(optional_json(patch.effect.as_ref())?)
         .execute(&self.pool)
         .await
         .map_err(db)?;

@@ -80,6 +80,18 @@ impl Column {
         }
     }
 
+    /// A cheap hash of the value, of type integer; `None` where only its text has one.
+    pub(crate) fn hash(&self, alias: &str) -> Option<String> {
+        let function = match self.base.as_str() {
+            "int2" => "hashint2",
+            "int4" => "hashint4",
+            "int8" => "hashint8",
+            "uuid" => "uuid_hash",
+            _ => return None,
+        };
+        Some(format!("{function}({})", self.of(alias)))
+    }
+
     pub(crate) fn clock(&self) -> Clock {
         match self.base.as_str() {
             "timestamptz" => Clock::Zoned,
@@ -202,6 +214,11 @@ impl Shape {
             reference: reference.rows[0].sql_name.clone(),
             reference_estimate: reference.rows[0].estimate,
         })
+    }
+
+    /// The same of one leaf partition, quoted as SQL takes it: its columns have the same names.
+    pub(crate) fn of_leaf(&self, leaf: &str) -> Self {
+        Self { target: leaf.into(), ..self.clone() }
     }
 
     /// What a run needs beyond an analysis.

@@ -29,6 +29,7 @@ mod run_row;
 mod runs;
 mod samples;
 mod shape;
+mod slices;
 mod sql;
 mod store;
 mod summarise;

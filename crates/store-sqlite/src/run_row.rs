@@ -90,6 +90,8 @@ pub(crate) fn read_view(row: &SqliteRow) -> Result<RunView, StoreError> {
         pace: r.get("pace")?,
         held: r.json("held")?.unwrap_or_default(),
         idle_ms: r.get("idle_ms")?,
+        walk: r.json("walk")?,
+        effect: r.json("effect")?,
     })
 }
 
@@ -99,6 +101,7 @@ pub(crate) fn read_stored(row: &SqliteRow) -> Result<StoredRun, StoreError> {
     Ok(StoredRun {
         cursor: r.get("cursor")?,
         expected: r.json("expected")?,
+        footprint: r.json("footprint")?,
         lease_owner: r.get("lease_owner")?,
         lease_until: r.time("lease_until")?,
         fence: r.get("fence")?,

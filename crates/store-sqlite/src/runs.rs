@@ -371,6 +371,15 @@ fn update_sql(
     if let Some(since) = patch.idle_since {
         set("idle_since", binds.add(since.map(micros)));
     }
+    if let Some(walk) = &patch.walk {
+        set("walk", binds.add(json(walk)?));
+    }
+    if let Some(footprint) = &patch.footprint {
+        set("footprint", binds.add(json(footprint)?));
+    }
+    if let Some(effect) = &patch.effect {
+        set("effect", binds.add(json(effect)?));
+    }
     if let Some(cursor) = &patch.cursor {
         set("cursor", binds.add(cursor.clone()));
     }

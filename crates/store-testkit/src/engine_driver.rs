@@ -34,6 +34,14 @@ pub fn engine_over(store: Arc<dyn Store>, owner: &str) -> Engine {
     Engine::new(EngineParts { config, ..EngineParts::system(store) })
 }
 
+/// An engine that walks by blocks wherever the database has them, however small the table.
+#[must_use]
+pub fn engine_by_blocks(store: Arc<dyn Store>, owner: &str) -> Engine {
+    let config =
+        EngineConfig { owner: owner.into(), lease: LEASE, blocks_from: 0, workers: 3, ..EngineConfig::default() };
+    Engine::new(EngineParts { config, ..EngineParts::system(store) })
+}
+
 /// An engine and the rule of the suite's tables, saved.
 pub async fn engine(f: &Fixture) -> anyhow::Result<Engine> {
     f.store().save_rule(&rule(), at(0)).await?;

@@ -83,6 +83,7 @@ macro_rules! conformance {
                 a_pace_of_zero_holds_a_run_until_it_is_raised,
                 a_pace_of_a_tenth_rests_nine_times_as_long_as_it_works,
                 a_resting_run_is_woken_by_a_new_pace_a_pause_and_a_cancel,
+                a_run_shared_by_several_lanes_is_paused_held_and_resumed_as_one,
             ]
             engine_takeover: [
                 a_run_whose_worker_was_killed_is_taken_over_and_ends_right,
@@ -91,6 +92,27 @@ macro_rules! conformance {
                 a_worker_that_is_alive_is_left_alone,
                 of_many_engines_that_want_a_run_one_drives_it,
                 a_run_killed_before_its_first_chunk_starts_where_it_was,
+            ]
+            engine_walks: [
+                a_large_table_is_corrected_proven_and_restored_to_the_byte,
+                a_second_run_by_blocks_changes_nothing,
+                the_run_says_how_it_walked_and_what_that_did_to_the_files,
+                every_chunk_of_a_walk_by_blocks_has_a_number_of_its_own,
+                rows_that_others_hold_are_passed_over_and_found_by_the_sweep,
+                rows_that_arrive_during_the_walk_are_found_by_the_sweep,
+                a_killed_walk_by_blocks_is_taken_over_and_no_row_is_journalled_twice,
+                a_cancelled_walk_by_blocks_leaves_whole_chunks_that_roll_back,
+                a_row_that_a_trigger_refuses_is_met_by_key_and_named,
+                only_what_the_reference_decides_is_written_by_blocks,
+            ]
+            engine_walks_shapes: [
+                partitions_are_walked_each_by_its_own_blocks,
+                a_value_that_decides_the_partition_is_walked_by_key,
+                a_corrected_column_with_an_index_is_walked_without_stripes,
+                an_expression_over_the_column_in_an_index_counts_too,
+                tables_that_inherit_are_walked_by_key,
+                keys_of_any_type_spread_over_the_stripes,
+                dry_runs_limits_and_scopes_go_by_key,
             ]
             findings: [
                 a_value_that_the_reference_has_is_correct,

@@ -14,6 +14,7 @@ mod findings;
 mod people;
 mod pressure;
 mod runs;
+mod slices;
 
 pub use bulk::{Bulk, BulkRows, BulkTable, BulkWriter, MarketDataRow, SymbolRow};
 pub use catalog::{Catalog, ColumnInfo, ServerInfo, StoreKind, TableInfo};
@@ -23,8 +24,9 @@ pub use findings::Findings;
 pub use people::{AuditEntry, People, SessionRecord, TokenRecord, UserRecord};
 pub use pressure::{Pressure, Pressures, Reading};
 pub use runs::{Lease, NewRun, RunFilter, RunPatch, Runs, StoredRun};
+pub use slices::{Cut, Slice, SliceOutcome, SliceRequest, Slices, TableFacts};
 
 /// Everything, behind one pointer.
-pub trait Store: Catalog + Findings + Runs + Corrections + People + Bulk + Pressures {}
+pub trait Store: Catalog + Findings + Runs + Corrections + Slices + People + Bulk + Pressures {}
 
-impl<T: Catalog + Findings + Runs + Corrections + People + Bulk + Pressures> Store for T {}
+impl<T: Catalog + Findings + Runs + Corrections + Slices + People + Bulk + Pressures> Store for T {}

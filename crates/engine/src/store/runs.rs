@@ -1,8 +1,8 @@
 //! Runs, their leases, their log.
 
 use amend_domain::{
-    ChunkRecord, EventRecord, FindingCounts, Phase, PlanHash, RollbackOptions, RuleSlug, RunError, RunId, RunKind,
-    RunOptions, RunState, RunView, Validation,
+    ChunkRecord, Effect, EventRecord, FindingCounts, Footprint, Phase, PlanHash, RollbackOptions, RuleSlug, RunError,
+    RunId, RunKind, RunOptions, RunState, RunView, Validation, Walk,
 };
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -40,6 +40,8 @@ pub struct StoredRun {
     pub fence: i64,
     /// When the present pause or hold began.
     pub idle_since: Option<DateTime<Utc>>,
+    /// The target's files when the run began.
+    pub footprint: Option<Footprint>,
 }
 
 /// The right to work on a run, until it expires. Every write of a worker carries its fence.
@@ -82,6 +84,9 @@ pub struct RunPatch {
     pub idle_ms: Option<i64>,
     /// `Some(None)` ends the present pause or hold.
     pub idle_since: Option<Option<DateTime<Utc>>>,
+    pub walk: Option<Walk>,
+    pub footprint: Option<Footprint>,
+    pub effect: Option<Effect>,
 }
 
 /// Newest first.

@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use crate::store::StoreError;
+
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Backoff {
     pub retries: u32,
@@ -15,6 +17,11 @@ impl Backoff {
     pub(crate) fn delay(&self, attempt: u32, fraction: f64) -> Duration {
         let full = self.initial.saturating_mul(2_u32.saturating_pow(attempt.min(30))).min(self.max);
         full.mul_f64(fraction.clamp(0.0, 1.0))
+    }
+
+    /// For the run's log: what happened, and the retry that comes after it (`attempt` counts from 0).
+    pub(crate) fn announce(&self, error: &StoreError, attempt: u32, pause: Duration) -> String {
+        format!("{} Try {} of {} in {} ms.", error.problem().message, attempt + 1, self.retries, pause.as_millis())
     }
 }
 

@@ -35,8 +35,10 @@ impl Worker {
         });
         self.event(if passed { "validated" } else { "validation_failed" }, &summary(&validation)).await?;
         let now = self.engine.inner.clock.now();
+        let effect = self.effect().await?;
         let patch = RunPatch {
             phase: Some(Phase::Done),
+            effect,
             validation: Some(validation),
             error,
             ended_at: Some(now),

@@ -6,11 +6,11 @@
 
 use std::time::Duration;
 
-use amend_domain::{LiveMessage, Problem, RunState, RunView};
+use amend_domain::{LiveMessage, RunState, RunView};
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::{
     sync::{broadcast::error::RecvError, watch},
-    task::JoinHandle,
+    task::{AbortHandle, JoinHandle},
 };
 
 use super::{Stop, Worker};
@@ -74,17 +74,24 @@ struct Watch {
     told: watch::Sender<Told>,
 }
 
-pub(crate) struct Gate {
+/// The way through the gate, for everybody who works on the run.
+#[derive(Clone)]
+pub(super) struct Passage {
     watch: Watch,
-    /// Look at run and signals.
-    eyes: JoinHandle<()>,
+    /// Whether the gate's eyes are still open.
+    eyes: AbortHandle,
+}
+
+/// The gate of a run, for as long as it is walked.
+pub(crate) struct Gate {
+    passage: Passage,
     /// Writes holds down.
     notes: Option<JoinHandle<()>>,
 }
 
 impl Drop for Gate {
     fn drop(&mut self) {
-        self.eyes.abort();
+        self.passage.eyes.abort();
         if let Some(notes) = &self.notes {
             notes.abort();
         }
@@ -99,13 +106,33 @@ impl Gate {
         let watch =
             Watch { engine: worker.engine.clone(), lease: worker.lease.clone(), rule: worker.rule.clone(), told };
         let (eyes, notes, idle_ms) = (watch.clone(), watch.clone(), view.idle_ms);
+        // Look at the run and at the signals.
+        let eyes = tokio::spawn(async move {
+            tokio::join!(eyes.hear(), eyes.look(), eyes.read_signals());
+        });
         Self {
-            eyes: tokio::spawn(async move {
-                tokio::join!(eyes.hear(), eyes.look(), eyes.read_signals());
-            }),
+            passage: Passage { watch, eyes: eyes.abort_handle() },
             notes: Some(tokio::spawn(async move { notes.write_down(idle_ms).await })),
-            watch,
         }
+    }
+
+    /// Ends the watching; a hold that is still written down is taken off.
+    pub(super) async fn close(mut self) {
+        self.passage.eyes.abort();
+        self.passage.watch.told.send_modify(|t| t.closing = true);
+        if let Some(notes) = self.notes.take()
+            && let Err(error) = notes.await
+        {
+            tracing::error!(%error, "what writes holds down ended by itself");
+        }
+    }
+}
+
+impl Passage {
+    /// Whether the next chunk may begin right now.
+    pub(super) fn is_open(&self) -> bool {
+        let told = self.watch.told.borrow();
+        !told.lost && told.ending().is_none() && told.signals.is_some() && told.holds().is_empty()
     }
 
     /// Waits until the next chunk may begin, or the run is to end here.
@@ -125,19 +152,25 @@ impl Gate {
                 }
             }
             if self.eyes.is_finished() {
-                return Err(Stop::Failed(Problem::new(
-                    amend_domain::ErrorCode::Internal,
-                    "What watches the run's signals ended by a defect; the run stopped between two chunks.",
-                )));
+                let what = "What watches the run's signals ended by a defect; the run stopped between two chunks.";
+                return Err(Stop::Failed(super::internal(what)));
             }
             self.news_or(&mut news, LOOK * 4).await;
         }
     }
 
-    /// After a chunk: takes in what the chunk saw of the run's state, and rests for as long as the
-    /// operator's pace asks.
-    pub(super) async fn rest(&self, outcome: &ChunkOutcome) {
-        self.watch.tell_state(outcome.state);
+    /// Takes in what a chunk saw of the run's state.
+    pub(super) fn saw(&self, state: RunState) {
+        self.watch.tell_state(state);
+    }
+
+    /// How long the operator's pace asks to rest after a chunk that took so many milliseconds.
+    pub(super) fn rest_after(&self, chunk_ms: i64) -> TimeDelta {
+        rest_for(chunk_ms, self.watch.told.borrow().pace)
+    }
+
+    /// Rests after a chunk for as long as the operator's pace asks.
+    pub(super) async fn rest(&self, chunk_ms: i64) {
         let mut news = self.watch.told.subscribe();
         let begun = self.now();
         loop {
@@ -145,7 +178,7 @@ impl Gate {
                 let told = news.borrow_and_update();
                 if told.ending().is_some() || told.lost { 100 } else { told.pace }
             };
-            let left = rest_for(outcome.duration_ms, percent) - (self.now() - begun);
+            let left = rest_for(chunk_ms, percent) - (self.now() - begun);
             match left.to_std() {
                 Ok(left) if !left.is_zero() => self.news_or(&mut news, left).await,
                 _ => return,
@@ -166,17 +199,6 @@ impl Gate {
                 Ok(left) if asleep && !left.is_zero() => self.news_or(&mut news, left).await,
                 _ => return,
             }
-        }
-    }
-
-    /// Ends the watching; a hold that is still written down is taken off.
-    pub(super) async fn close(mut self) {
-        self.eyes.abort();
-        self.watch.told.send_modify(|t| t.closing = true);
-        if let Some(notes) = self.notes.take()
-            && let Err(error) = notes.await
-        {
-            tracing::error!(%error, "what writes holds down ended by itself");
         }
     }
 
@@ -364,23 +386,28 @@ pub(crate) async fn read(engine: &Engine, rule: &amend_domain::Rule, signals: &S
 }
 
 impl Worker {
-    pub(super) async fn pass(&self) -> Result<Pass, Stop> {
-        match &self.gate {
-            Some(gate) => gate.pass().await,
-            None => Ok(Pass::Go),
-        }
+    /// The way through the gate, which is open for as long as the run is walked.
+    pub(super) fn passage(&self) -> Result<Passage, Stop> {
+        let gate = self.gate.as_ref().map(|g| g.passage.clone());
+        gate.ok_or_else(|| Stop::Failed(super::internal("The run's gate was not open while it worked.")))
     }
 
+    pub(super) async fn pass(&self) -> Result<Pass, Stop> {
+        self.passage()?.pass().await
+    }
+
+    /// After a chunk.
     pub(super) async fn rest(&self, outcome: &ChunkOutcome) {
         if let Some(gate) = &self.gate {
-            gate.rest(outcome).await;
+            gate.passage.saw(outcome.state);
+            gate.passage.rest(outcome.duration_ms).await;
         }
     }
 
     /// The pause between two tries.
     pub(super) async fn nap(&self, time: Duration) {
         match &self.gate {
-            Some(gate) => gate.nap(time).await,
+            Some(gate) => gate.passage.nap(time).await,
             None => self.engine.inner.clock.sleep(time).await,
         }
     }

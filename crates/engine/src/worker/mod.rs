@@ -3,14 +3,16 @@
 mod backoff;
 mod finish;
 pub(crate) mod gate;
+mod lanes;
 pub(crate) mod pace;
+mod progress;
 mod walk;
 
 use std::time::Duration;
 
 use amend_domain::{
-    BatchSize, ErrorCode, FindingCounts, Phase, Problem, RollbackOptions, Rule, RunError, RunId, RunKind, RunOptions,
-    RunState, Summary,
+    BatchSize, Effect, ErrorCode, FindingCounts, Phase, Problem, RollbackOptions, Rule, RunError, RunId, RunKind,
+    RunOptions, RunState, Summary,
 };
 use chrono::TimeDelta;
 use tokio::task::JoinHandle;
@@ -25,6 +27,7 @@ use crate::{
     facade::{Engine, public},
     plan::{drifted, plan_hash},
     store::{Lease, RunPatch, StoreError, StoredRun},
+    strategy::choose,
 };
 
 /// Why a worker leaves its run.
@@ -106,6 +109,8 @@ pub(crate) struct Worker {
     pub(crate) seen: Option<Summary>,
     /// Open while the run may be held or asked to pause.
     gate: Option<Gate>,
+    /// A walk by blocks has passed over rows that made trouble.
+    left_over: bool,
 }
 
 /// Ends the heartbeat and frees the place in this process, also when the worker's task is dropped.
@@ -149,7 +154,16 @@ impl Engine {
         let run = self.stored_or_problem(id).await?;
         let rule = self.rule_or_problem(&run.view.rule).await?;
         let job = Job::of(&run)?;
-        let mut worker = Worker { engine: self.clone(), lease: lease.clone(), rule, job, run, seen: None, gate: None };
+        let mut worker = Worker {
+            engine: self.clone(),
+            lease: lease.clone(),
+            rule,
+            job,
+            run,
+            seen: None,
+            gate: None,
+            left_over: false,
+        };
         let ended = worker.drive().await;
         worker.close_gate().await;
         match ended {
@@ -222,6 +236,9 @@ impl Worker {
         }
         if self.run.view.to_change.is_none() {
             self.count().await?;
+        }
+        if self.run.view.walk.is_none() && self.run.footprint.is_none() {
+            self.choose_walk().await?;
         }
         self.correct_until_nothing_is_left().await
     }
@@ -300,6 +317,32 @@ impl Worker {
         self.event("counted", &message).await
     }
 
+    /// Looks at the table, decides how to go through it, and remembers what its files are like.
+    async fn choose_walk(&mut self) -> Result<(), Stop> {
+        let store = self.engine.inner.store.clone();
+        let walk = match &self.job {
+            Job::Correct(options) => {
+                let facts = store.table_facts(&self.rule).await?;
+                Some(choose(&facts, options, &self.engine.inner.config))
+            }
+            Job::Restore(..) => None,
+        };
+        if let Some(walk) = &walk {
+            self.event("walk", &walk.reason).await?;
+        }
+        let footprint = store.footprint(&self.rule).await?;
+        self.update(None, RunPatch { walk, footprint, ..RunPatch::default() }).await?;
+        Ok(())
+    }
+
+    /// What the run did to the table's files, where the database says.
+    pub(crate) async fn effect(&self) -> Result<Option<Effect>, Stop> {
+        let Some(before) = self.run.footprint else { return Ok(None) };
+        let rows = self.run.view.before.map_or(0, |counts| counts.total());
+        let after = self.engine.inner.store.footprint(&self.rule).await?;
+        Ok(after.map(|after| Effect::new(before, after, self.run.view.changed, rows)))
+    }
+
     async fn fail(&mut self, problem: Problem) -> Result<(), Stop> {
         let now = self.engine.inner.clock.now();
         self.event("failed", &problem.to_string()).await?;
@@ -338,6 +381,11 @@ impl Worker {
         let now = self.engine.inner.clock.now();
         self.run.view.started_at.map_or(0, |begun| (now - begun).num_milliseconds())
     }
+}
+
+/// Trouble of our own making.
+pub(crate) fn internal(message: &str) -> Problem {
+    Problem::new(ErrorCode::Internal, message)
 }
 
 fn drift(options: &RunOptions, seen: &FindingCounts, now: &FindingCounts) -> Problem {

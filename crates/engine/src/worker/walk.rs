@@ -1,11 +1,10 @@
 //! Chunk after chunk, until nothing is left that the run may change.
 
-use std::collections::VecDeque;
+use std::time::Duration;
 
-use amend_domain::{BatchSize, ConflictPolicy, ErrorCode, Phase, Problem, RunState};
-use chrono::{DateTime, Utc};
+use amend_domain::{BatchSize, ConflictPolicy, ErrorCode, Phase, Problem, RunState, Strategy};
 
-use super::{Job, Stop, Worker, conflict, gate::Pass, pace::Pace};
+use super::{Job, Stop, Worker, backoff::Backoff, conflict, gate::Pass, pace::Pace, progress::Progress};
 use crate::{
     analysis::counts_of,
     store::{ChunkLimits, ChunkOutcome, ChunkRequest, RestoreRequest, RunPatch, StoreError, Trouble, Write},
@@ -22,17 +21,16 @@ pub(super) enum End {
 }
 
 /// How one walk ended.
-enum Walked {
+pub(super) enum Walked {
     Through { changed: i64 },
     Limit,
     Paused,
     Cancelled,
 }
 
-/// Writes of progress come at most this often.
-const SHOW_EVERY_MS: i64 = 100;
-/// Chunks that the shown rate looks at.
-const RATE_WINDOW: usize = 10;
+/// The pause after a sweep that changed nothing, at most; doubles with each.
+const BETWEEN_SWEEPS: Duration = Duration::from_millis(500);
+const MOST_BETWEEN_SWEEPS: Duration = Duration::from_secs(15);
 
 /// What a dry run counts by itself, because nothing it does is committed.
 #[derive(Default)]
@@ -43,29 +41,16 @@ struct Rehearsed {
     deleted: i64,
 }
 
-/// Rows per second over the last chunks.
-struct Rate(VecDeque<(DateTime<Utc>, i64)>);
-
-impl Rate {
-    #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
-    fn add(&mut self, at: DateTime<Utc>, changed: i64) -> Option<f64> {
-        if self.0.len() > RATE_WINDOW {
-            self.0.pop_front();
-        }
-        self.0.push_back((at, changed));
-        let (first, _) = *self.0.front()?;
-        let ms = (at - first).num_milliseconds();
-        let rows: i64 = self.0.iter().skip(1).map(|(_, n)| n).sum();
-        (ms > 0).then(|| rows as f64 * 1_000.0 / ms as f64)
-    }
-}
-
 impl Worker {
-    /// Walks, looks, and walks again while the look finds rows that the run may still change.
+    /// Walks, looks, and sweeps again while the look finds rows that the run may still change. Sweeps that
+    /// leave no fewer rows than the one before are counted, with a longer pause before each: somebody
+    /// holds those rows, or writes them faster than they are swept.
     pub(super) async fn correct_until_nothing_is_left(&mut self) -> Result<End, Stop> {
-        let max_walks = self.engine.inner.config.max_walks.max(1);
-        for walk in 1..=max_walks {
-            let changed = match self.walk().await? {
+        let most = self.engine.inner.config.max_walks.max(1);
+        let mut least = i64::MAX;
+        let mut fruitless = 0;
+        for walk in 1.. {
+            let changed = match self.walk_once(walk).await? {
                 Walked::Limit => return Ok(End::Limit),
                 Walked::Paused => return Ok(End::Paused),
                 Walked::Cancelled => return Ok(End::Cancelled),
@@ -82,15 +67,37 @@ impl Worker {
             self.event("sweep", &message).await?;
             let patch = RunPatch { cursor: Some(None), phase: Some(Phase::Sweeping), ..RunPatch::default() };
             self.update(None, patch).await?;
+            fruitless = if left < least { 0 } else { fruitless + 1 };
+            least = least.min(left);
+            if fruitless >= most {
+                return Err(Stop::Failed(never_done(left, changed, most)));
+            }
+            if changed == 0 {
+                self.wait_for_rows(fruitless).await;
+            }
         }
-        let left = self.run.view.remaining;
-        Err(Stop::Failed(
-            Problem::new(
-                ErrorCode::Locked,
-                format!("{left} rows could not be changed in {max_walks} walks: they are locked, kept by a trigger, or changed faster than they are corrected."),
-            )
-            .advice("What was changed stays and can be rolled back. Find who holds the rows, then run again."),
-        ))
+        // The loop above has no end of its own.
+        Err(Stop::Failed(super::internal("The walks came to an end without a verdict.")))
+    }
+
+    /// Rows that others hold come free sooner or later.
+    async fn wait_for_rows(&self, fruitless: u32) {
+        let inner = &self.engine.inner;
+        let backoff = Backoff { retries: 0, initial: BETWEEN_SWEEPS, max: MOST_BETWEEN_SWEEPS };
+        self.nap(backoff.delay(fruitless, inner.ids.fraction())).await;
+    }
+
+    /// The first walk goes as chosen. Later ones find few rows, for which stripes are not worth their
+    /// passes; rows that made trouble in company are taken one by one, which goes by key.
+    async fn walk_once(&mut self, walk: u32) -> Result<Walked, Stop> {
+        let chosen = self.run.view.walk.as_ref().map(|w| (w.strategy, w.stripes));
+        match (&self.job, chosen) {
+            (Job::Correct(options), Some((Strategy::Blocks | Strategy::Ladder, stripes))) if !self.left_over => {
+                let options = options.clone();
+                self.walk_blocks(&options, walk, if walk == 1 { stripes } else { 1 }).await
+            }
+            _ => self.walk_by_key().await,
+        }
     }
 
     /// The closing look: what the run may still change, by the same definition as the preview.
@@ -114,67 +121,59 @@ impl Worker {
         Ok(left)
     }
 
-    async fn walk(&mut self) -> Result<Walked, Stop> {
+    async fn walk_by_key(&mut self) -> Result<Walked, Stop> {
         let fixed = match self.job.batch_size() {
             BatchSize::Fixed(n) => Some(i64::from(n)),
             BatchSize::Auto => None,
         };
         let mut pace = Pace::new(self.run.view.batch_size, self.engine.inner.config.target_chunk);
-        let mut rate = Rate(VecDeque::new());
         let mut rehearsed = Rehearsed::default();
-        let mut shown = DateTime::<Utc>::MIN_UTC;
         let dry = self.job.dry_run();
         let mut cursor = if dry { None } else { self.run.cursor.clone() };
-        let mut changed = 0;
         // A run resumed after a dead worker has counted these rows already.
-        let before = if dry { 0 } else { self.run.view.changed };
+        let mut progress = Progress::new(if dry { 0 } else { self.run.view.changed });
         loop {
             match self.pass().await? {
                 Pass::Go => {}
                 Pass::Pause => return Ok(Walked::Paused),
                 Pass::Cancel => return Ok(Walked::Cancelled),
             }
-            let Some(limits) = self.limits(fixed.unwrap_or_else(|| pace.size()), before + changed) else {
+            let Some(limits) = self.limits(fixed.unwrap_or_else(|| pace.size()), progress.all()) else {
                 return Ok(Walked::Limit);
             };
             let Some(outcome) = self.step_with_retries(cursor.as_deref(), limits).await? else {
                 // The gate knows whether to pause or to cancel.
                 continue;
             };
-            self.refuse_conflict(&outcome, before + changed)?;
-            changed += outcome.changed;
+            self.refuse_conflict(&outcome, progress.all())?;
+            let now = self.engine.inner.clock.now();
+            progress.add(now, outcome.changed);
             rehearsed.changed += outcome.changed;
             rehearsed.scanned += outcome.scanned;
             rehearsed.conflicts += outcome.conflicts;
             rehearsed.deleted += outcome.deleted;
             cursor.clone_from(&outcome.cursor);
-            let now = self.engine.inner.clock.now();
-            let mut patch = RunPatch {
-                duration_ms: Some(self.spent()),
-                rate: rate.add(now, outcome.changed),
-                ..RunPatch::default()
-            };
-            if dry {
-                patch.changed = Some(rehearsed.changed);
-                patch.scanned = Some(rehearsed.scanned);
-                patch.conflicts = Some(rehearsed.conflicts);
-                patch.deleted = Some(rehearsed.deleted);
-            }
             let change = if fixed.is_none() { pace.observe(outcome.duration_ms) } else { None };
             if let Some(change) = change {
-                patch.batch_size = Some(change.size);
+                progress.resized(change.size);
                 let message = format!("Chunks of {} rows from here: {}.", change.size, change.reason);
                 self.event("batch_size", &message).await?;
             }
-            if outcome.done || (now - shown).num_milliseconds() >= SHOW_EVERY_MS {
-                shown = now;
+            if progress.is_due(now) || outcome.done {
+                let mut patch = progress.patch(self.spent());
+                if dry {
+                    patch.changed = Some(rehearsed.changed);
+                    patch.scanned = Some(rehearsed.scanned);
+                    patch.conflicts = Some(rehearsed.conflicts);
+                    patch.deleted = Some(rehearsed.deleted);
+                }
                 self.update(None, patch).await?;
             }
             if outcome.state == RunState::Cancelling {
                 return Ok(Walked::Cancelled);
             }
             if outcome.done {
-                return Ok(Walked::Through { changed });
+                return Ok(Walked::Through { changed: progress.changed() });
             }
             self.refuse_overtime()?;
             self.rest(&outcome).await;
@@ -195,10 +194,14 @@ impl Worker {
             rows: rows.min(left),
             scan: rows.saturating_mul(config.scan_factor.max(1)),
             lock_timeout: config.lock_timeout,
-            // No chunk transaction outlives five times its target by much: the first chunks of a cold
-            // table get room.
-            statement_timeout: (config.target_chunk * 5).max(std::time::Duration::from_secs(30)),
+            statement_timeout: self.statement_timeout(),
         })
+    }
+
+    /// No chunk transaction outlives five times its target by much: the first chunks of a cold table
+    /// get room.
+    pub(super) fn statement_timeout(&self) -> Duration {
+        (self.engine.inner.config.target_chunk * 5).max(Duration::from_secs(30))
     }
 
     fn refuse_conflict(&self, outcome: &ChunkOutcome, restored: i64) -> Result<(), Stop> {
@@ -210,7 +213,7 @@ impl Worker {
         }
     }
 
-    fn refuse_overtime(&self) -> Result<(), Stop> {
+    pub(super) fn refuse_overtime(&self) -> Result<(), Stop> {
         let now = self.engine.inner.clock.now();
         let limit = self.job.timeout();
         match self.run.view.started_at {
@@ -246,15 +249,8 @@ impl Worker {
                 Trouble::Retry if attempt < backoff.retries => {
                     let pause = backoff.delay(attempt, self.engine.inner.ids.fraction());
                     attempt += 1;
-                    let problem = error.problem();
                     tracing::warn!(run.id = %self.lease.run_id, %error, "a chunk failed and is tried again");
-                    let message = format!(
-                        "{} Try {attempt} of {} in {} ms.",
-                        problem.message,
-                        backoff.retries,
-                        pause.as_millis()
-                    );
-                    self.event("retry", &message).await?;
+                    self.event("retry", &backoff.announce(&error, attempt - 1, pause)).await?;
                     self.nap(pause).await;
                 }
                 Trouble::Split if limits.rows > 1 => {
@@ -307,4 +303,25 @@ impl Worker {
             }
         }
     }
+}
+
+/// Why a run gives its sweeping up.
+fn never_done(left: i64, changed: i64, sweeps: u32) -> Problem {
+    if changed > 0 {
+        return Problem::new(
+            ErrorCode::Locked,
+            format!(
+                "The table is written faster than it can be swept: {left} rows are left, and {sweeps} sweeps made them \
+                 no fewer."
+            ),
+        )
+        .advice("What was changed stays and can be rolled back. Stop what writes the wrong values, then run again.");
+    }
+    Problem::new(
+        ErrorCode::Locked,
+        format!(
+            "{left} rows could not be changed in {sweeps} sweeps: others keep them locked, or a trigger keeps them."
+        ),
+    )
+    .advice("What was changed stays and can be rolled back. Find who holds the rows, then run again.")
 }

@@ -4,10 +4,47 @@
 use super::{journal_key, numbered, same_key};
 use crate::{shape::Shape, tx::Args};
 
+/// How the rows of `todo` are found again.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Find {
+    ByKey,
+    /// By `tid`, in these blocks. They are named again so that the planner, should it prefer a hash
+    /// join to so many single fetches, reads the range and not the table. A row that was moved since
+    /// has another `tid` and is passed over.
+    ByTid {
+        from_block: i64,
+        to_block: i64,
+    },
+}
+
+impl Find {
+    /// `t` is the row `other`.
+    fn same(self, shape: &Shape, other: &str) -> String {
+        match self {
+            Self::ByKey => same_key(shape, "t", other),
+            Self::ByTid { from_block, to_block } => {
+                format!("t.ctid = {other}.tid AND {}", blocks("t", from_block, to_block))
+            }
+        }
+    }
+
+    const fn column(self) -> &'static str {
+        match self {
+            Self::ByKey => "",
+            Self::ByTid { .. } => "d.tid, ",
+        }
+    }
+}
+
+/// "The row lies in one of these blocks", the last one excluded.
+pub(crate) fn blocks(alias: &str, from: i64, to: i64) -> String {
+    format!("{alias}.ctid >= '({from},0)'::tid AND {alias}.ctid < '({to},0)'::tid")
+}
+
 /// The CTEs `locked`, `upd` and `jr`, reading a CTE `todo` with `k1.., cur, put, clash` (and `m1..`
-/// when `matched`): each row of the target that nobody else holds and that still has value `cur`
-/// (and still those match columns) gets value `put`.
-pub(crate) fn ctes(shape: &Shape, matched: bool, run: &str, chunk: i64, args: &mut Args) -> String {
+/// when `matched`, and `tid` when they are found by it): each row of the target that nobody else holds
+/// and that still has value `cur` (and still those match columns) gets value `put`.
+pub(crate) fn ctes(shape: &Shape, find: Find, matched: bool, run: &str, chunk: i64, args: &mut Args) -> String {
     let still_matched = if matched {
         numbered(&shape.matches, "", |i, c| format!(" AND {} = d.m{i}", c.text_of("t")))
     } else {
@@ -21,7 +58,7 @@ pub(crate) fn ctes(shape: &Shape, matched: bool, run: &str, chunk: i64, args: &m
     let value = shape.value.text_of("t");
     format!(
         "locked AS MATERIALIZED (
-           SELECT {keys}, d.cur, d.put, d.clash, {digest} AS before
+           SELECT {tid}{keys}, d.cur, d.put, d.clash, {digest} AS before
            FROM todo d JOIN {target} t ON {same}
            WHERE {value} IS NOT DISTINCT FROM d.cur{still_matched}
            FOR NO KEY UPDATE OF t SKIP LOCKED),
@@ -34,10 +71,11 @@ pub(crate) fn ctes(shape: &Shape, matched: bool, run: &str, chunk: i64, args: &m
            FROM upd u GROUP BY u.cur, u.stored
            RETURNING rows)",
         target = shape.target,
-        same = same_key(shape, "t", "d"),
+        tid = find.column(),
+        same = find.same(shape, "d"),
         column = shape.value.quoted,
         put = shape.value.assigned("l.put"),
-        same_locked = same_key(shape, "t", "l"),
+        same_locked = find.same(shape, "l"),
         run = args.text(run),
         chunk = args.int(chunk),
         key = journal_key(shape, "u"),

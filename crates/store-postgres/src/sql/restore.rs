@@ -102,7 +102,7 @@ pub(crate) fn restore(shape: &Shape, what: &Restore<'_>, args: &mut Args) -> Str
          CROSS JOIN (SELECT {counts} FROM seen) n",
         parts = of_parts(what.parts, args),
         seen = seen(shape, what.scope, "MATERIALIZED", args),
-        apply = apply::ctes(shape, false, what.run, what.chunk, args),
+        apply = apply::ctes(shape, apply::Find::ByKey, false, what.run, what.chunk, args),
         totals = apply::TOTALS,
         counts = counts(what.scope),
     )

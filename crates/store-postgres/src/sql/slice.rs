@@ -54,7 +54,7 @@ pub(crate) fn correct(
         on = reference::join(shape, "s"),
         correctable = finding::correctable(request.mode, "s.cur", args),
         rows = request.limits.rows,
-        apply = apply::ctes(shape, true, request.lease.run_id.as_str(), chunk, args),
+        apply = apply::ctes(shape, apply::Find::ByKey, true, request.lease.run_id.as_str(), chunk, args),
         upto = key_texts(shape, "s"),
         totals = apply::TOTALS,
     )

@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::{
     Fixture,
     bench::{TICKS, rule},
+    cases::engine_walks,
     driver::{journalled, stored, view},
     engine_driver::{
         LEASE, PATIENCE, caller, changed_at_least, engine_over, engine_with_missing, operator, over, overwrite,
@@ -40,7 +41,7 @@ async fn paused(f: &Fixture, engine: &Engine) -> anyhow::Result<RunView> {
 
 async fn kinds(f: &Fixture, id: &RunId) -> anyhow::Result<Vec<String>> {
     let all = f.store().events(id, 0, 1_000).await?;
-    Ok(all.into_iter().map(|e| e.kind).filter(|k| k != "batch_size").collect())
+    Ok(all.into_iter().map(|e| e.kind).filter(|k| k != "batch_size" && k != "walk").collect())
 }
 
 pub async fn a_paused_run_stands_still_and_resumed_it_ends_proven(f: &Fixture) -> anyhow::Result<()> {
@@ -230,5 +231,36 @@ pub async fn a_resting_run_is_woken_by_a_new_pace_a_pause_and_a_cancel(f: &Fixtu
     let chunks = f.store().chunks(&id, 10).await?;
     let asleep: i64 = chunks.iter().take(2).map(|c| c.duration_ms.max(1) * 99).sum();
     assert!(took.as_millis() < u128::from(asleep.unsigned_abs()) / 2, "{took:?} instead of {asleep} ms");
+    Ok(())
+}
+
+pub async fn a_run_shared_by_several_lanes_is_paused_held_and_resumed_as_one(f: &Fixture) -> anyhow::Result<()> {
+    let engine = engine_walks::engine_over_many(f).await?;
+    let picture = f.picture(TICKS).await?;
+    let id = engine.queue_run(&operator(), &rule().slug, overwrite(), None).await?.run_id;
+    // Slow enough to be met in its middle.
+    engine.set_pace(&operator(), &id, 5).await?;
+    assert!(engine.resume_interrupted().await?.contains(&id));
+    changed_at_least(f, &id, 1).await?;
+    engine.pause(&operator(), &id).await?;
+    let stopped = rests_in(f, &id, RunState::Paused).await?;
+    assert!(stopped.changed > 0 && stopped.changed < engine_walks::WRONG, "{stopped:#?}");
+    assert_eq!(journalled(f, &id).await?, stopped.changed);
+    engine.set_pace(&operator(), &id, 0).await?;
+    engine.resume(&operator(), &id).await?;
+    let begun = tokio::time::Instant::now();
+    while view(f, &id).await?.held.is_empty() {
+        anyhow::ensure!(begun.elapsed() < PATIENCE, "the run is not held");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert_eq!(view(f, &id).await?.changed, stopped.changed);
+    engine.set_pace(&operator(), &id, 100).await?;
+    let ended = over(&engine, &id).await?;
+    proven(f, &ended).await?;
+    assert_eq!((ended.changed, ended.remaining), (engine_walks::WRONG, 0));
+    let back = engine.start_rollback(&operator(), &id, RollbackOptions::default()).await?;
+    proven(f, &over(&engine, &back.run_id).await?).await?;
+    assert_eq!(f.picture(TICKS).await?, picture);
     Ok(())
 }

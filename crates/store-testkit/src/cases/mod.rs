@@ -7,6 +7,8 @@ pub mod engine_refusals;
 pub mod engine_runs;
 pub mod engine_steer;
 pub mod engine_takeover;
+pub mod engine_walks;
+pub mod engine_walks_shapes;
 pub mod findings;
 pub mod findings_matrix;
 pub mod interruptions;

@@ -1,8 +1,8 @@
 //! Runs: creation, the one active place, states, what a worker writes.
 
 use amend_domain::{
-    BatchSize, ErrorCode, FindingCounts, Level, LevelResult, Mode, Phase, PlanHash, RollbackOptions, Rule, RuleSlug,
-    RunError, RunId, RunKind, RunOptions, RunState, Validation,
+    BatchSize, Effect, ErrorCode, FindingCounts, Footprint, Level, LevelResult, Mode, Phase, PlanHash, RollbackOptions,
+    Rule, RuleSlug, RunError, RunId, RunKind, RunOptions, RunState, Strategy, Validation, Walk,
 };
 use amend_engine::store::{NewRun, RunPatch, StoreError};
 
@@ -194,6 +194,9 @@ pub async fn everything_that_a_worker_writes_is_read_back(f: &Fixture) -> anyhow
         detail: "3 of 9 \"chunks\" — schade".into(),
     }]);
     let error = RunError { code: ErrorCode::Drift, message: "moved".into(), advice: Some("look again".into()) };
+    let walk = Walk { strategy: Strategy::Ladder, reason: "large".into(), workers: 2, stripes: 8 };
+    let footprint = Footprint { heap_bytes: 1, index_bytes: 2, wal_bytes: 3, updated: 4, hot: 5 };
+    let effect = Effect::new(footprint, Footprint { wal_bytes: 9, ..footprint }, 1, 2);
     let patch = RunPatch {
         phase: Some(Phase::Sweeping),
         started_at: Some(at(2)),
@@ -218,6 +221,9 @@ pub async fn everything_that_a_worker_writes_is_read_back(f: &Fixture) -> anyhow
         held: Some(vec!["3 sessions \"wait\"".into(), "the second — 東京".into()]),
         idle_ms: Some(15),
         idle_since: Some(Some(at(16))),
+        walk: Some(walk.clone()),
+        footprint: Some(footprint),
+        effect: Some(effect),
     };
     assert!(f.store().update_run(&job.lease, None, &patch).await?);
     let run = stored(f, &job.id).await?;
@@ -233,6 +239,7 @@ pub async fn everything_that_a_worker_writes_is_read_back(f: &Fixture) -> anyhow
     (v.scanned, v.changed, v.failed, v.conflicts, v.deleted) = (9, 11, 12, 13, 14);
     (v.held, v.idle_ms) = (patch.held.clone().unwrap_or_default(), 15);
     expected.idle_since = Some(at(16));
+    (v.walk, v.effect, expected.footprint) = (Some(walk), Some(effect), Some(footprint));
     assert_eq!(run, expected);
     let again = RunPatch { cursor: Some(None), held: Some(Vec::new()), idle_since: Some(None), ..RunPatch::default() };
     assert!(f.store().update_run(&job.lease, None, &again).await?);

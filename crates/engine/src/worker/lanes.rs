@@ -1,0 +1,314 @@
+//! A walk by heap blocks: a few lanes take slices of the table from one queue and deal with them side
+//! by side, while the worker itself keeps the books: pace, rate, what people see.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicI64, Ordering},
+    },
+    time::Duration,
+};
+
+use amend_domain::{RunOptions, RunState};
+use tokio::{
+    sync::mpsc,
+    task::{JoinError, JoinSet},
+};
+
+use super::{
+    Stop, Worker,
+    backoff::Backoff,
+    gate::{Pass, Passage},
+    internal,
+    pace::Pace,
+    progress::Progress,
+    walk::Walked,
+};
+use crate::{
+    facade::Engine,
+    store::{Cut, Lease, Slice, SliceOutcome, SliceRequest, StoreError, Trouble},
+};
+
+/// Blocks of a part at least and at most, whatever the pace says: fewer cost more in statements than
+/// they change, more than that (256 MB) is no small step however few rows are wrong.
+const BLOCKS: (i64, i64) = (16, 32_768);
+/// Ranges that a lane rotates over when it is not alone: a stripe's dead rows make room only once no
+/// statement of another lane is as old as they are.
+const PARTS: i64 = 4;
+/// How long a slice stays with its holder after a step; longer than any step may take.
+const HELD: chrono::TimeDelta = chrono::TimeDelta::seconds(90);
+/// A lane that rests for longer than this at the operator's pace does not keep its slice meanwhile.
+const LONG_REST: chrono::TimeDelta = chrono::TimeDelta::seconds(30);
+/// How often a lane without work looks for some that another one left.
+const LOOK: Duration = Duration::from_millis(200);
+
+/// What every lane of a walk knows.
+struct Shared {
+    engine: Engine,
+    lease: Lease,
+    rule: amend_domain::Rule,
+    options: RunOptions,
+    backoff: Backoff,
+    gate: Passage,
+    lock_timeout: Duration,
+    statement_timeout: Duration,
+    stripes: i64,
+    parts: i64,
+    /// Rows that a chunk is to change.
+    rows: AtomicI64,
+    /// Rows to be changed of each million blocks, at the run's beginning.
+    rows_a_million_blocks: i64,
+    /// The walk is to end where it is: an error, a cancel, a pause.
+    ending: AtomicBool,
+    /// Rows were passed over that only a walk by key can deal with.
+    left_over: AtomicBool,
+}
+
+impl Shared {
+    fn ends(&self) -> bool {
+        self.ending.load(Ordering::Acquire)
+    }
+
+    fn end(&self) {
+        self.ending.store(true, Ordering::Release);
+    }
+
+    /// Blocks whose stripe has as many candidates as a chunk is to change.
+    fn cut(&self) -> Cut {
+        let rows = self.rows.load(Ordering::Acquire);
+        let blocks = rows.saturating_mul(self.stripes).saturating_mul(1_000_000) / self.rows_a_million_blocks.max(1);
+        Cut { blocks: blocks.clamp(BLOCKS.0, BLOCKS.1), parts: self.parts, stripes: self.stripes }
+    }
+}
+
+/// What a lane tells the worker.
+struct Report {
+    outcome: SliceOutcome,
+    /// The size that the chunk was cut for; the pace may have moved on since.
+    rows: i64,
+}
+
+impl Worker {
+    /// Walks over all blocks that the target has now.
+    pub(super) async fn walk_blocks(&mut self, options: &RunOptions, walk: u32, stripes: u32) -> Result<Walked, Stop> {
+        let store = self.engine.inner.store.clone();
+        store.begin_block_walk(&self.lease, &self.rule, i64::from(walk)).await?;
+        let lanes = self.run.view.walk.as_ref().map_or(1, |w| w.workers.max(1));
+        let shared = Arc::new(self.share(options, lanes, stripes).await?);
+        let (reports, mut news) = mpsc::channel(64);
+        let mut set = JoinSet::new();
+        for lane in 1..=lanes {
+            set.spawn(run_lane(Arc::clone(&shared), lane, reports.clone()));
+        }
+        drop(reports);
+        let mut pace = Pace::new(shared.rows.load(Ordering::Acquire), self.engine.inner.config.target_chunk);
+        let mut progress = Progress::new(self.run.view.changed);
+        let mut trouble = Ok(());
+        while let Some(report) = news.recv().await {
+            if let Err(stop) = self.take_in(&report, &shared, &mut pace, &mut progress).await {
+                shared.end();
+                trouble = trouble.and(Err(stop));
+            }
+        }
+        while let Some(ended) = set.join_next().await {
+            trouble = trouble.and(ended.unwrap_or_else(|error| Err(crashed(&error))));
+        }
+        trouble?;
+        self.left_over |= shared.left_over.load(Ordering::Acquire);
+        self.update(None, progress.patch(self.spent())).await?;
+        match self.run.view.state {
+            RunState::Cancelling => Ok(Walked::Cancelled),
+            RunState::Pausing if shared.ends() => Ok(Walked::Paused),
+            _ => Ok(Walked::Through { changed: progress.changed() }),
+        }
+    }
+
+    async fn share(&self, options: &RunOptions, lanes: u32, stripes: u32) -> Result<Shared, Stop> {
+        let engine = self.engine.clone();
+        let config = &engine.inner.config;
+        let blocks = engine.inner.store.table_facts(&self.rule).await?.blocks.unwrap_or(1).max(1);
+        let to_change = self.run.view.remaining.max(1);
+        Ok(Shared {
+            lease: self.lease.clone(),
+            rule: self.rule.clone(),
+            options: options.clone(),
+            backoff: self.job.backoff(),
+            gate: self.passage()?,
+            lock_timeout: config.lock_timeout,
+            statement_timeout: self.statement_timeout(),
+            stripes: i64::from(stripes.max(1)),
+            parts: if lanes > 1 { PARTS } else { 1 },
+            rows: AtomicI64::new(self.run.view.batch_size),
+            rows_a_million_blocks: to_change.saturating_mul(1_000_000) / blocks,
+            ending: AtomicBool::new(false),
+            left_over: AtomicBool::new(false),
+            engine,
+        })
+    }
+
+    /// One committed chunk: the books, the pace, the end.
+    async fn take_in(
+        &mut self,
+        report: &Report,
+        shared: &Shared,
+        pace: &mut Pace,
+        progress: &mut Progress,
+    ) -> Result<(), Stop> {
+        let outcome = &report.outcome;
+        let now = self.engine.inner.clock.now();
+        progress.add(now, outcome.changed);
+        // A chunk of another size says nothing about the present one, and one of few candidates nothing
+        // about either, unless it was slow.
+        let telling = report.rows == pace.size() && outcome.changed * 2 >= report.rows;
+        let target = i64::try_from(self.engine.inner.config.target_chunk.as_millis()).unwrap_or(i64::MAX);
+        if (telling || outcome.duration_ms > target)
+            && let Some(change) = pace.observe(outcome.duration_ms)
+        {
+            shared.rows.store(change.size, Ordering::Release);
+            progress.resized(change.size);
+            let message = format!("Chunks of about {} rows from here: {}.", change.size, change.reason);
+            self.event("batch_size", &message).await?;
+        }
+        if progress.is_due(now) {
+            self.update(None, progress.patch(self.spent())).await?;
+        }
+        self.refuse_overtime()
+    }
+}
+
+fn crashed(error: &JoinError) -> Stop {
+    tracing::error!(%error, "a lane of a walk ended by a defect");
+    Stop::Failed(internal("A worker of the run ended by a defect; what it had in hand was undone whole."))
+}
+
+/// Slice after slice until none is left, in anybody's hands. An error ends the other lanes, too.
+async fn run_lane(shared: Arc<Shared>, lane: u32, reports: mpsc::Sender<Report>) -> Result<(), Stop> {
+    let ended = Lane { holder: format!("{}/{lane}", shared.lease.owner), shared: Arc::clone(&shared), reports };
+    let ended = ended.work().await;
+    if ended.is_err() {
+        shared.end();
+    }
+    ended
+}
+
+struct Lane {
+    holder: String,
+    shared: Arc<Shared>,
+    reports: mpsc::Sender<Report>,
+}
+
+impl Lane {
+    async fn work(&self) -> Result<(), Stop> {
+        let shared = &self.shared;
+        let inner = &shared.engine.inner;
+        let mut failures = 0;
+        while !shared.ends() {
+            if shared.gate.pass().await? != Pass::Go {
+                shared.end();
+                break;
+            }
+            let (rows, now) = (shared.rows.load(Ordering::Acquire), inner.clock.now());
+            let taken = inner.store.take_slice(&shared.lease, &self.holder, shared.cut(), now, now + HELD).await;
+            match taken {
+                Ok(Some(slice)) => self.deal_with(&slice, rows).await?,
+                Ok(None) if inner.store.slices_in_work(&shared.lease.run_id).await? == 0 => return Ok(()),
+                // Another lane, or one of a dead worker whose time is not up yet, has the last of them.
+                Ok(None) => inner.clock.sleep(LOOK).await,
+                Err(error) if error.trouble() == Trouble::Retry && failures < shared.backoff.retries => {
+                    self.wait_and_retry(&error, failures).await?;
+                    failures += 1;
+                    continue;
+                }
+                Err(error) => return Err(error.into()),
+            }
+            failures = 0;
+        }
+        Ok(())
+    }
+
+    async fn deal_with(&self, slice: &Slice, rows: i64) -> Result<(), Stop> {
+        let shared = &self.shared;
+        let store = &shared.engine.inner.store;
+        loop {
+            // Whoever must wait leaves the slice to others, and to himself when he comes again.
+            if shared.ends() || !shared.gate.is_open() {
+                return Ok(store.release_slice(&shared.lease, slice).await?);
+            }
+            let done = match self.step(slice, rows).await? {
+                Some(outcome) => {
+                    let (done, took) = (outcome.done, outcome.duration_ms);
+                    shared.gate.saw(outcome.state);
+                    // Nobody listens any more when the worker is dropped, and then this task is, too.
+                    drop(self.reports.send(Report { outcome, rows }).await);
+                    if !done && shared.gate.rest_after(took) > LONG_REST {
+                        store.release_slice(&shared.lease, slice).await?;
+                        shared.gate.rest(took).await;
+                        return Ok(());
+                    }
+                    shared.gate.rest(took).await;
+                    done
+                }
+                None => store.skip_slice_step(&shared.lease, slice).await?,
+            };
+            if done {
+                return Ok(());
+            }
+        }
+    }
+
+    /// One chunk, with the cure that each class of trouble allows. `None` when its rows are left to a
+    /// walk by key, which can tell the one that makes the trouble from the others.
+    async fn step(&self, slice: &Slice, rows: i64) -> Result<Option<SliceOutcome>, Stop> {
+        let shared = &self.shared;
+        let inner = &shared.engine.inner;
+        let mut attempt = 0;
+        loop {
+            let now = inner.clock.now();
+            let request = SliceRequest {
+                lease: &shared.lease,
+                rule: &shared.rule,
+                mode: shared.options.mode,
+                scope: &shared.options.scope,
+                slice,
+                few: rows / 8,
+                lock_timeout: shared.lock_timeout,
+                statement_timeout: shared.statement_timeout,
+                now,
+                until: now + HELD,
+            };
+            let error = match inner.store.correct_slice(&request).await {
+                Ok(outcome) => return Ok(Some(outcome)),
+                Err(error) => error,
+            };
+            match error.trouble() {
+                Trouble::Retry if attempt < shared.backoff.retries && !shared.ends() => {
+                    self.wait_and_retry(&error, attempt).await?;
+                    attempt += 1;
+                }
+                Trouble::Split => {
+                    shared.left_over.store(true, Ordering::Release);
+                    tracing::warn!(run.id = %shared.lease.run_id, %error, slice = slice.no, "rows are left to a walk by key");
+                    let message =
+                        format!("{} These rows are looked at again in the order of the key.", error.problem().message);
+                    self.event("left_over", &message).await?;
+                    return Ok(None);
+                }
+                _ => return Err(error.into()),
+            }
+        }
+    }
+
+    async fn wait_and_retry(&self, error: &StoreError, attempt: u32) -> Result<(), Stop> {
+        let shared = &self.shared;
+        let pause = shared.backoff.delay(attempt, shared.engine.inner.ids.fraction());
+        tracing::warn!(run.id = %shared.lease.run_id, %error, "a chunk failed and is tried again");
+        self.event("retry", &shared.backoff.announce(error, attempt, pause)).await?;
+        shared.gate.nap(pause).await;
+        Ok(())
+    }
+
+    async fn event(&self, kind: &str, message: &str) -> Result<(), Stop> {
+        let inner = &self.shared.engine.inner;
+        Ok(inner.store.append_event(&self.shared.lease.run_id, inner.clock.now(), kind, message).await?)
+    }
+}
