@@ -58,6 +58,17 @@ export class RunPage {
     await expect(this.page.getByTestId("run-state")).toHaveText(state, { timeout });
   }
 
+  async pauseOrResume(name: "Pause" | "Resume"): Promise<void> {
+    const button = this.page.getByTestId("pause-resume");
+    await expect(button).toContainText(name);
+    await expect(button).toHaveAttribute("aria-disabled", "false");
+    await button.click();
+  }
+
+  async setPace(percent: number): Promise<void> {
+    await this.page.getByTestId("pace").fill(String(percent));
+  }
+
   async changed(): Promise<number> {
     return numberIn(await this.page.getByTestId("run-changed").textContent());
   }

@@ -26,6 +26,8 @@ on_both!(
     health_needs_no_account,
     metrics_come_as_json_and_as_text,
     what_the_router_refuses_comes_in_the_envelope,
+    a_run_is_paused_paced_and_resumed,
+    what_cannot_be_steered_is_refused_as_a_problem,
 );
 
 fn path(endpoint: &str) -> String {
@@ -374,4 +376,80 @@ async fn what_the_router_refuses_comes_in_the_envelope(site: &Site) {
     let token = site.token(Role::Operator).await;
     let broken = site.request(Method::POST, &path("execute")).bearer_auth(token).body("{\"dryRun\":");
     site.send(broken).await.refused(400, "INVALID_OPTIONS");
+}
+
+const V1: &str = "/api/v1/runs";
+
+/// Asks until the run is in this state.
+async fn becomes(site: &Site, id: &str, state: &str) -> Value {
+    for _ in 0..1_500 {
+        let run = site.get(Role::Viewer, &format!("{V1}/{id}")).await.json();
+        if run["state"] == state {
+            return run;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    panic!("run {id} does not become {state} within 30 s");
+}
+
+async fn put_pace(site: &Site, role: Role, id: &str, body: &Value) -> support::Reply {
+    let token = site.token(role).await;
+    site.send(site.request(Method::PUT, &format!("{V1}/{id}/pace")).bearer_auth(token).json(body)).await
+}
+
+async fn a_run_is_paused_paced_and_resumed(site: &Site) {
+    let slow = json!({ "batchSize": 2, "overwriteExistingValues": true });
+    let run = site.post(Role::Operator, &path("execute"), &slow).await.data(202);
+    let id = run["correctionId"].as_str().unwrap();
+    becomes(site, id, "running").await;
+    let asked = site.post(Role::Operator, &format!("{V1}/{id}/pause"), &json!({})).await;
+    assert_eq!((asked.status, &asked.json()["state"]), (202, &json!("pausing")), "{}", asked.text);
+    let paused = becomes(site, id, "paused").await;
+    let set = put_pace(site, Role::Operator, id, &json!({ "percent": 0 })).await;
+    assert_eq!((set.status, &set.json()["pace"]), (200, &json!(0)), "{}", set.text);
+    let resumed = site.post(Role::Operator, &format!("{V1}/{id}/resume"), &json!({})).await;
+    assert_eq!((resumed.status, &resumed.json()["state"]), (202, &json!("running")), "{}", resumed.text);
+    // Held by its pace, it stands where it was paused.
+    let mut held = Value::Null;
+    for _ in 0..1_500 {
+        held = site.get(Role::Viewer, &format!("{V1}/{id}")).await.json();
+        if held["held"] == json!(["The operator's pace is 0 %"]) {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    assert_eq!((&held["state"], &held["changed"]), (&json!("running"), &paused["changed"]), "{held:#}");
+    put_pace(site, Role::Operator, id, &json!({ "percent": 100 })).await;
+    site.engine.wait(&RunId::parse(id).unwrap(), None).await.unwrap();
+    let over = site.get(Role::Viewer, &format!("{V1}/{id}")).await.json();
+    assert_eq!(
+        (&over["state"], &over["changed"], &over["held"]),
+        (&json!("succeeded"), &json!(CORRECTABLE), &json!([]))
+    );
+}
+
+async fn what_cannot_be_steered_is_refused_as_a_problem(site: &Site) {
+    let done = site.post_and_wait(&path("execute"), &json!({})).await.data(200);
+    let id = done["correctionId"].as_str().unwrap();
+    let problem = |reply: support::Reply, status: u16, code: &str| {
+        assert_eq!(reply.status, status, "{}", reply.text);
+        assert_eq!(reply.header("content-type"), "application/problem+json");
+        let body = reply.json();
+        assert_eq!((&body["code"], &body["status"]), (&json!(code), &json!(status)), "{body:#}");
+        assert!(body["detail"].is_string() && body["title"].is_string(), "{body:#}");
+    };
+    for act in ["pause", "resume", "cancel"] {
+        let to = format!("{V1}/{id}/{act}");
+        problem(site.post(Role::Operator, &to, &json!({})).await, 409, "WRONG_STATE");
+        problem(site.post(Role::Viewer, &to, &json!({})).await, 403, "FORBIDDEN");
+        problem(site.send(site.request(Method::POST, &to)).await, 401, "NOT_SIGNED_IN");
+        problem(site.get(Role::Operator, &to).await, 405, "METHOD_NOT_ALLOWED");
+        let nobody = format!("{V1}/r-nobody/{act}");
+        problem(site.post(Role::Operator, &nobody, &json!({})).await, 404, "CORRECTION_NOT_FOUND");
+    }
+    problem(put_pace(site, Role::Operator, id, &json!({ "percent": 50 })).await, 409, "WRONG_STATE");
+    for body in [json!({ "percent": 101 }), json!({ "percent": -1 }), json!({ "speed": 3 }), json!({})] {
+        problem(put_pace(site, Role::Operator, id, &body).await, 400, "INVALID_OPTIONS");
+    }
+    problem(site.get(Role::Viewer, "/api/v1/nothing/here").await, 404, "NOT_FOUND");
 }

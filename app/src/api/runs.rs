@@ -1,4 +1,4 @@
-//! Runs: the list, one with its history, cancelling.
+//! Runs: the list, one with its history, cancelling, steering.
 
 use amend_domain::{ChunkRecord, EventRecord, RuleSlug, RunId, RunKind, RunState, RunView};
 use leptos::{prelude::*, server_fn::codec::Json};
@@ -55,4 +55,19 @@ pub async fn cancel_run(id: RunId) -> Result<RunView, AppError> {
     use super::context::{signed_in, tell};
     let (engine, caller) = signed_in().await?;
     tell(engine.cancel(&caller, &id).await)
+}
+
+/// Asks a run to `pause` or `resume`, or sets its `pace` to so many percent. One function for the
+/// three, because each has its own code in the browser's module.
+#[server(prefix = "/fn", endpoint = "steer_run")]
+pub async fn steer_run(id: RunId, act: String, percent: u8) -> Result<RunView, AppError> {
+    use super::context::{signed_in, tell};
+    use amend_domain::Problem;
+    let (engine, caller) = signed_in().await?;
+    tell(match act.as_str() {
+        "pause" => engine.pause(&caller, &id).await,
+        "resume" => engine.resume(&caller, &id).await,
+        "pace" => engine.set_pace(&caller, &id, percent).await,
+        _ => Err(Problem::field("act", "must be pause, resume or pace")),
+    })
 }

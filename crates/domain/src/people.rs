@@ -34,7 +34,7 @@ impl Role {
     pub const fn may(self, act: Act) -> bool {
         match act {
             Act::Read => true,
-            Act::Run | Act::Rollback | Act::Cancel => matches!(self, Self::Operator | Self::Admin),
+            Act::Run | Act::Rollback | Act::Cancel | Act::Steer => matches!(self, Self::Operator | Self::Admin),
             Act::ChangeRules | Act::ManagePeople | Act::Purge => matches!(self, Self::Admin),
         }
     }
@@ -54,6 +54,8 @@ pub enum Act {
     Run,
     Rollback,
     Cancel,
+    /// Pause, resume, set the pace.
+    Steer,
     ChangeRules,
     ManagePeople,
     /// Dropping journals and copies whose retention is over.
@@ -61,8 +63,16 @@ pub enum Act {
 }
 
 impl Act {
-    pub const ALL: [Self; 7] =
-        [Self::Read, Self::Run, Self::Rollback, Self::Cancel, Self::ChangeRules, Self::ManagePeople, Self::Purge];
+    pub const ALL: [Self; 8] = [
+        Self::Read,
+        Self::Run,
+        Self::Rollback,
+        Self::Cancel,
+        Self::Steer,
+        Self::ChangeRules,
+        Self::ManagePeople,
+        Self::Purge,
+    ];
 
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -71,6 +81,7 @@ impl Act {
             Self::Run => "run",
             Self::Rollback => "rollback",
             Self::Cancel => "cancel",
+            Self::Steer => "steer",
             Self::ChangeRules => "change_rules",
             Self::ManagePeople => "manage_people",
             Self::Purge => "purge",

@@ -112,6 +112,20 @@ pub struct RunView {
     /// What it did to the table's files, at its end; `None` where the database does not say.
     #[serde(default)]
     pub effect: Option<Effect>,
+    /// The operator's pace in percent of the time that may be spent working; 0 holds the run.
+    #[serde(default = "full_pace")]
+    pub pace: u8,
+    /// Why it is held now, one sentence a reason; empty when it goes on.
+    #[serde(default)]
+    pub held: Vec<String>,
+    /// Milliseconds that it was paused or held so far. They are part of `duration_ms` and do not count
+    /// against its time limit.
+    #[serde(default)]
+    pub idle_ms: i64,
+}
+
+const fn full_pace() -> u8 {
+    100
 }
 
 impl RunView {
@@ -136,6 +150,12 @@ impl RunView {
         (share * 990.0).floor() / 10.0
     }
 
+    /// Milliseconds that it was neither paused nor held.
+    #[must_use]
+    pub fn worked_ms(&self) -> i64 {
+        (self.duration_ms - self.idle_ms).max(0)
+    }
+
     /// Milliseconds left by the present rate, while it runs and a rate is known.
     #[must_use]
     #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "an estimate for people")]
@@ -144,7 +164,7 @@ impl RunView {
             return None;
         }
         let left = (self.to_scan? - self.scanned).max(0);
-        let spent = self.duration_ms;
+        let spent = self.worked_ms();
         if spent <= 0 {
             return None;
         }

@@ -85,7 +85,9 @@ impl RunState {
             // The last chunk was in flight: there is nothing to pause any more.
             | (Pausing, Validating | Failed)
             // Cancel wins over pause.
-            | (Pausing | Paused, Cancelling)
+            | (Pausing, Cancelling)
+            // No worker is there and no chunk in flight, so it is over at once.
+            | (Paused, Cancelled)
             // A person resumed it.
             | (Paused, Running)
             // The chunk in flight is committed, journal and counts are closed.

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::throttle::Throttle;
+
 #[derive(Debug, Clone)]
 pub struct EngineConfig {
     /// Who this process is in leases: `pid-number@host` or any other text that no other process has.
@@ -19,6 +21,8 @@ pub struct EngineConfig {
     pub max_walks: u32,
     /// Rows that a chunk may look at for each row that it may change. Default 20.
     pub scan_factor: i64,
+    /// What holds runs back.
+    pub throttle: Throttle,
     /// Workers that share a walk by blocks. Default 0: as many as this machine has cores, at most 4.
     /// Set it where the database has fewer cores to spare.
     pub workers: u32,
@@ -47,6 +51,7 @@ impl Default for EngineConfig {
             drift_tolerance: 0.01,
             max_walks: 5,
             scan_factor: 20,
+            throttle: Throttle::default(),
             workers: 0,
             blocks_from: 256,
             retention_days: 30,

@@ -12,7 +12,7 @@ use tokio::sync::broadcast;
 use crate::{
     clock::{Clock, Ids, RandomIds, SystemClock},
     config::EngineConfig,
-    store::{AuditEntry, Store, StoreError},
+    store::{AuditEntry, Store, StoreError, StoredRun},
 };
 
 /// What an engine is made of.
@@ -39,6 +39,8 @@ pub(crate) struct Inner {
     pub(crate) live: broadcast::Sender<LiveMessage>,
     /// Runs that a task of this process drives, so that it never fences itself off.
     pub(crate) working: Mutex<HashSet<RunId>>,
+    /// One reading of a run is shown before the next is made, so that no older state follows a newer.
+    showing: tokio::sync::Mutex<()>,
 }
 
 /// The engine. Cloning it is cheap.
@@ -52,7 +54,17 @@ impl Engine {
     pub fn new(parts: EngineParts) -> Self {
         let EngineParts { store, clock, ids, config } = parts;
         let (live, _) = broadcast::channel(256);
-        Self { inner: Arc::new(Inner { store, clock, ids, config, live, working: Mutex::default() }) }
+        Self {
+            inner: Arc::new(Inner {
+                store,
+                clock,
+                ids,
+                config,
+                live,
+                working: Mutex::default(),
+                showing: tokio::sync::Mutex::default(),
+            }),
+        }
     }
 
     /// The store, for what is no act on a rule (people, sessions, bulk loading).
@@ -140,6 +152,14 @@ impl Engine {
             Problem::new(ErrorCode::RuleNotFound, format!("There is no rule {slug}."))
                 .advice("`amend init` proposes one for the tables of this database.")
         })
+    }
+
+    /// Reads a run and shows it to whoever looks.
+    pub(crate) async fn show(&self, id: &RunId) -> Result<StoredRun, Problem> {
+        let _turn = self.inner.showing.lock().await;
+        let run = self.stored_or_problem(id).await?;
+        self.publish(LiveMessage::Run { run: Box::new(run.view.clone()) });
+        Ok(run)
     }
 
     pub(crate) fn publish(&self, message: LiveMessage) {

@@ -10,6 +10,7 @@
 
 pub mod clock;
 pub mod store;
+pub mod throttle;
 
 mod analysis;
 mod config;
@@ -21,6 +22,7 @@ mod rollback;
 mod rows;
 mod rules;
 mod runs;
+mod steer;
 mod strategy;
 mod takeover;
 mod validate;

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use amend_domain::{
-    Act, BatchSize, Caller, ErrorCode, LiveMessage, PlanHash, Problem, RuleSlug, RunDetail, RunId, RunKind, RunOptions,
-    RunState, RunView,
+    Act, BatchSize, Caller, ErrorCode, PlanHash, Problem, RuleSlug, RunDetail, RunId, RunKind, RunOptions, RunState,
+    RunView,
 };
 use chrono::TimeDelta;
 use serde_json::json;
@@ -125,9 +125,7 @@ impl Engine {
         }
         let message = format!("Queued by {} through {}.", who.name, who.door.as_str());
         store.append_event(&new.id, new.at, "queued", &message).await.map_err(public)?;
-        let view = self.stored_or_problem(&new.id).await?.view;
-        self.publish(LiveMessage::Run { run: Box::new(view.clone()) });
-        Ok(view)
+        Ok(self.show(&new.id).await?.view)
     }
 
     /// Asks an active run to end after the chunk in flight. What is committed stays, and can be
@@ -142,12 +140,18 @@ impl Engine {
         let now = self.inner.clock.now();
         // The audit line comes first: an act that cannot be logged does not happen.
         self.audit(who, "cancel", id.as_str(), "done", json!(null)).await?;
-        let before_any_write =
-            store.request_state(id, &[RunState::Queued], RunState::Cancelled, Some(now)).await.map_err(public)?;
-        let stopping = [RunState::Running, RunState::Pausing, RunState::Paused, RunState::Validating];
-        let asked =
-            before_any_write || store.request_state(id, &stopping, RunState::Cancelling, None).await.map_err(public)?;
-        let view = self.stored_or_problem(id).await?.view;
+        // Where no worker is, nothing is in flight and the run is over at once.
+        let idle = [RunState::Queued, RunState::Paused];
+        let stopping = [RunState::Running, RunState::Pausing, RunState::Validating];
+        let mut closed = store.request_state(id, &idle, RunState::Cancelled, Some(now)).await.map_err(public)?;
+        let mut asked =
+            closed || store.request_state(id, &stopping, RunState::Cancelling, None).await.map_err(public)?;
+        if !asked {
+            // It may have become paused between the two.
+            closed = store.request_state(id, &idle, RunState::Cancelled, Some(now)).await.map_err(public)?;
+            asked = closed;
+        }
+        let view = self.show(id).await?.view;
         if !asked {
             return Err(Problem::new(
                 ErrorCode::WrongState,
@@ -157,8 +161,26 @@ impl Engine {
         }
         let message = format!("{} asked to cancel.", who.name);
         store.append_event(id, now, "cancel_requested", &message).await.map_err(public)?;
-        self.publish(LiveMessage::Run { run: Box::new(view.clone()) });
+        if closed && view.changed > 0 {
+            let message = format!("Cancelled; {} rows were changed before and can be rolled back.", view.changed);
+            store.append_event(id, now, "cancelled", &message).await.map_err(public)?;
+            self.spawn_analysis(&view.rule);
+        }
         Ok(view)
+    }
+
+    /// The trend must not show the numbers from before a half-done run; nobody waits for it.
+    fn spawn_analysis(&self, slug: &RuleSlug) {
+        let (engine, slug) = (self.clone(), slug.clone());
+        tokio::spawn(async move {
+            let counted = async {
+                let rule = engine.rule_or_problem(&slug).await?;
+                engine.analyse_and_keep(&rule).await
+            };
+            if let Err(problem) = counted.await {
+                tracing::warn!(rule = %slug, "the table could not be counted after a cancelled run: {problem}");
+            }
+        });
     }
 
     /// One run.

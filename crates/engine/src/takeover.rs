@@ -2,12 +2,16 @@
 
 use std::time::Duration;
 
-use amend_domain::{Problem, RunId};
+use amend_domain::{Problem, RunId, RunState};
+use chrono::TimeDelta;
 use tokio::task::JoinHandle;
 
 use crate::facade::{Engine, public};
 
 const LOOK: Duration = Duration::from_secs(2);
+/// How long a resumed run waits for its last worker to leave; then somebody else has it.
+const LEAVING: TimeDelta = TimeDelta::seconds(2);
+const MOMENT: Duration = Duration::from_millis(20);
 
 impl Engine {
     /// Drives a run in a task of this process, unless one does already.
@@ -16,6 +20,30 @@ impl Engine {
         tokio::spawn(async move {
             if let Err(problem) = engine.work(&id).await {
                 tracing::warn!(run.id = %id, code = problem.code.as_str(), "the worker stopped: {problem}");
+            }
+        });
+    }
+
+    /// The same for a run that was paused: its last worker may still be about to leave.
+    pub(crate) fn spawn_resumed(&self, id: RunId) {
+        let engine = self.clone();
+        tokio::spawn(async move {
+            let clock = &engine.inner.clock;
+            let begun = clock.now();
+            loop {
+                let tried = engine.work(&id).await;
+                let waiting = match &tried {
+                    Ok(()) => engine.stored_or_problem(&id).await.map(|r| r.view.state == RunState::Running),
+                    Err(problem) => Err(problem.clone()),
+                };
+                match waiting {
+                    Ok(true) if clock.now() - begun < LEAVING => clock.sleep(MOMENT).await,
+                    Ok(_) => return,
+                    Err(problem) => {
+                        tracing::warn!(run.id = %id, code = problem.code.as_str(), "the worker stopped: {problem}");
+                        return;
+                    }
+                }
             }
         });
     }

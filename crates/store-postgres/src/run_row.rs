@@ -27,8 +27,8 @@ pub(crate) const COLUMNS: &str = "r.id, r.rule, r.kind, r.state, r.phase, r.opti
     r.before::text AS before, r.after::text AS after, r.validation::text AS validation, r.error::text AS error,
     r.changed, r.skipped, r.failed, r.conflicts, r.deleted, r.remaining, r.chunks, r.scanned, r.duration_ms,
     r.to_change, r.to_scan, r.rate, r.batch_size, r.takeovers, r.cursor, r.lease_owner, r.lease_until, r.fence,
-    r.walk::text AS walk, r.effect::text AS effect, r.footprint::text AS footprint,
-    r.purged_at";
+    r.walk::text AS walk, r.effect::text AS effect, r.footprint::text AS footprint, r.pace, r.held::text AS held,
+    r.idle_ms, r.idle_since, r.purged_at";
 
 #[derive(FromRow)]
 pub(crate) struct RunRow {
@@ -69,6 +69,10 @@ pub(crate) struct RunRow {
     lease_owner: Option<String>,
     lease_until: Option<DateTime<Utc>>,
     fence: i64,
+    pace: i16,
+    held: String,
+    idle_ms: i64,
+    idle_since: Option<DateTime<Utc>>,
     walk: Option<String>,
     effect: Option<String>,
     footprint: Option<String>,
@@ -120,6 +124,9 @@ impl RunRow {
             after: self.value("after", self.after.as_deref())?,
             error: self.value("error", self.error.as_deref())?,
             takeovers: self.takeovers,
+            pace: u8::try_from(self.pace).map_err(|e| corrupt("amend.run", "pace", &self.id, e))?,
+            held: json("amend.run", "held", &self.id, &self.held)?,
+            idle_ms: self.idle_ms,
             walk: self.value("walk", self.walk.as_deref())?,
             effect: self.value("effect", self.effect.as_deref())?,
         })
@@ -134,6 +141,7 @@ impl RunRow {
             lease_owner: self.lease_owner,
             lease_until: self.lease_until,
             fence: self.fence,
+            idle_since: self.idle_since,
         })
     }
 }

@@ -235,6 +235,17 @@ impl Runs for PostgresStore {
         Ok(done.rows_affected() == 1)
     }
 
+    async fn set_pace(&self, id: &RunId, percent: u8) -> Result<bool, StoreError> {
+        let done = sqlx::query("UPDATE amend.run SET pace = $2 WHERE id = $1 AND state = ANY($3)")
+            .bind(id.as_str())
+            .bind(i16::from(percent))
+            .bind(words(&RunState::ACTIVE))
+            .execute(&self.pool)
+            .await
+            .map_err(db)?;
+        Ok(done.rows_affected() == 1)
+    }
+
     async fn update_run(
         &self,
         lease: &Lease,
@@ -253,8 +264,10 @@ impl Runs for PostgresStore {
                cursor = CASE WHEN $19 THEN $20 ELSE cursor END,
                scanned = coalesce($21, scanned), changed = coalesce($22, changed), failed = coalesce($23, failed),
                conflicts = coalesce($24, conflicts), deleted = coalesce($25, deleted),
-               walk = coalesce($26::text::jsonb, walk), footprint = coalesce($27::text::jsonb, footprint),
-               effect = coalesce($28::text::jsonb, effect), skipped = coalesce($29, skipped)
+               held = coalesce($26::text::jsonb, held), idle_ms = coalesce($27, idle_ms),
+               idle_since = CASE WHEN $28 THEN $29 ELSE idle_since END,
+               walk = coalesce($30::text::jsonb, walk), footprint = coalesce($31::text::jsonb, footprint),
+               effect = coalesce($32::text::jsonb, effect), skipped = coalesce($33, skipped)
              WHERE id = $1 AND fence = $2 AND ($3::text[] IS NULL OR state = ANY($3))",
         )
         .bind(lease.run_id.as_str())
@@ -282,6 +295,10 @@ impl Runs for PostgresStore {
         .bind(patch.failed)
         .bind(patch.conflicts)
         .bind(patch.deleted)
+        .bind(optional_json(patch.held.as_ref())?)
+        .bind(patch.idle_ms)
+        .bind(patch.idle_since.is_some())
+        .bind(patch.idle_since.flatten())
         .bind(optional_json(patch.walk.as_ref())?)
         .bind(optional_json(patch.footprint.as_ref())?)
         .bind(optional_json(patch.effect.as_ref())?)

@@ -24,6 +24,7 @@ mod findings;
 mod pages;
 mod people;
 mod pool;
+mod pressure;
 mod restore;
 mod run_row;
 mod runs;

@@ -97,6 +97,9 @@ pub(crate) fn read_view(row: &SqliteRow) -> Result<RunView, StoreError> {
         after: r.json("found_after")?,
         error: r.json("error")?,
         takeovers: r.get("takeovers")?,
+        pace: r.get("pace")?,
+        held: r.json("held")?.unwrap_or_default(),
+        idle_ms: r.get("idle_ms")?,
         walk: r.json("walk")?,
         effect: r.json("effect")?,
     })
@@ -112,6 +115,7 @@ pub(crate) fn read_stored(row: &SqliteRow) -> Result<StoredRun, StoreError> {
         lease_owner: r.get("lease_owner")?,
         lease_until: r.time("lease_until")?,
         fence: r.get("fence")?,
+        idle_since: r.time("idle_since")?,
         view,
     })
 }

@@ -207,6 +207,18 @@ impl Runs for SqliteStore {
         Ok(done.rows_affected() == 1)
     }
 
+    async fn set_pace(&self, id: &RunId, percent: u8) -> Result<bool, StoreError> {
+        let sql = format!("UPDATE amend_run SET pace = ?2 WHERE id = ?1 AND state IN ({})", active_states());
+        let mut connection = self.writer.acquire(None).await?;
+        let done = sqlx::query(AssertSqlSafe(sql))
+            .bind(id.as_str())
+            .bind(percent)
+            .execute(&mut *connection)
+            .await
+            .map_err(db)?;
+        Ok(done.rows_affected() == 1)
+    }
+
     async fn update_run(
         &self,
         lease: &Lease,
@@ -342,6 +354,7 @@ fn update_sql(
         ("failed", patch.failed),
         ("conflicts", patch.conflicts),
         ("deleted", patch.deleted),
+        ("idle_ms", patch.idle_ms),
     ];
     for (column, number) in numbers {
         if let Some(number) = number {
@@ -364,6 +377,12 @@ fn update_sql(
     }
     if let Some(error) = &patch.error {
         set("error", binds.add(json(error)?));
+    }
+    if let Some(held) = &patch.held {
+        set("held", binds.add(json(held)?));
+    }
+    if let Some(since) = patch.idle_since {
+        set("idle_since", binds.add(since.map(micros)));
     }
     if let Some(walk) = &patch.walk {
         set("walk", binds.add(json(walk)?));

@@ -80,6 +80,12 @@ impl From<i64> for SqlValue {
     }
 }
 
+impl From<Option<i64>> for SqlValue {
+    fn from(n: Option<i64>) -> Self {
+        n.map_or(Self::Null, Self::Int)
+    }
+}
+
 impl From<&str> for SqlValue {
     fn from(text: &str) -> Self {
         Self::Text(text.into())

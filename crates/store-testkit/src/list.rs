@@ -102,6 +102,18 @@ macro_rules! conformance {
                 progress_is_shown_live_and_never_runs_backwards,
                 a_rollback_with_stop_does_not_start_over_a_conflict,
             ]
+            engine_steer: [
+                a_paused_run_stands_still_and_resumed_it_ends_proven,
+                a_pause_lets_at_most_the_chunk_in_flight_commit,
+                a_paused_run_that_is_cancelled_is_over_at_once,
+                a_run_whose_worker_died_while_pausing_ends_up_paused,
+                a_rollback_is_paused_and_resumed_too,
+                what_cannot_be_paused_or_resumed_is_refused_with_its_state,
+                a_pace_of_zero_holds_a_run_until_it_is_raised,
+                a_pace_of_a_tenth_rests_nine_times_as_long_as_it_works,
+                a_resting_run_is_woken_by_a_new_pace_a_pause_and_a_cancel,
+                a_run_shared_by_several_lanes_is_paused_held_and_resumed_as_one,
+            ]
             engine_takeover: [
                 a_run_whose_worker_was_killed_is_taken_over_and_ends_right,
                 a_run_survives_several_killed_workers_in_a_row,
@@ -303,6 +315,18 @@ macro_rules! conformance {
                 several_match_columns_match_all_together_and_are_shown_joined,
                 match_columns_may_be_numbers,
                 what_the_reference_cannot_decide_is_listed_with_its_candidates,
+            ]
+            throttle: [
+                nothing_waits_for_a_table_that_nobody_uses,
+                a_table_that_is_not_there_is_named,
+                sessions_that_wait_for_the_table_or_its_rows_are_counted,
+                a_vacuum_by_hand_and_a_quiet_lock_are_no_pressure,
+                a_session_that_is_busy_is_counted_as_active,
+                a_pace_is_kept_for_as_long_as_the_run_is_active,
+                out_of_the_box_nothing_holds_a_run,
+                a_session_that_waits_for_a_lock_holds_the_run_until_it_is_served,
+                a_signal_that_cannot_be_observed_holds_the_run_until_it_is_switched_off,
+                a_run_outside_its_window_is_held_and_can_be_paused,
             ]
             trouble: [
                 a_row_that_another_writer_holds_is_passed_over_or_the_chunk_is_refused_whole,

@@ -16,6 +16,8 @@ pub enum Area {
     Call,
     /// The compatibility API.
     Rest,
+    /// Amend's own API.
+    Api,
     /// A file to download.
     Download,
     /// The websocket.
@@ -32,6 +34,7 @@ impl Area {
             "/live" => Self::Live,
             _ if path.starts_with("/pkg/") => Self::Public,
             _ if is_rest_health(path) => Self::Public,
+            _ if path.starts_with("/api/v1/") => Self::Api,
             _ if path == "/api/etl" || path.starts_with("/api/etl/") => Self::Rest,
             _ if path.starts_with("/fn/") || path == "/api" || path.starts_with("/api/") => Self::Call,
             _ if path.starts_with("/export/") => Self::Download,
@@ -43,7 +46,7 @@ impl Area {
     #[must_use]
     pub const fn door(self) -> Door {
         match self {
-            Self::Rest => Door::Rest,
+            Self::Rest | Self::Api => Door::Rest,
             _ => Door::Browser,
         }
     }
@@ -79,6 +82,8 @@ mod tests {
             ("/api/etl/x/health/execute", Area::Rest),
             ("/api/etl/x/y/health", Area::Rest),
             ("/api/etl/x/execute", Area::Rest),
+            ("/api/v1/runs/r-1/pause", Area::Api),
+            ("/api/v1", Area::Call),
             ("/fn/analyze", Area::Call),
             ("/api/unknown", Area::Call),
             ("/export/rows.csv", Area::Download),

@@ -67,11 +67,16 @@ fn worker_lives(engine: &Engine, run: &StoredRun) -> bool {
 
 fn refusal(run: &StoredRun) -> Problem {
     let id = &run.view.run_id;
+    let next = if run.view.state == RunState::Paused {
+        format!("Go on with it: amend resume {id}; or give it up: amend cancel {id}")
+    } else {
+        format!("Wait for it (`amend show {id}`), or cancel it: amend cancel {id}")
+    };
     Problem::new(
         ErrorCode::OperationInProgress,
         format!("{} {id} of this rule is {}.", capitalised(run.view.kind.as_str()), run.view.state.as_str()),
     )
-    .advice(format!("Wait for it (`amend show {id}`), or cancel it: amend cancel {id}"))
+    .advice(next)
 }
 
 fn capitalised(word: &str) -> String {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use amend_domain::{Caller, Door, ErrorCode, Problem, Role, Rule, RuleSlug};
-use amend_engine::{Engine, EngineParts, store::Store};
+use amend_engine::{Engine, EngineConfig, EngineParts, store::Store};
 use clap::Args;
 
 use super::{Global, logging, output::Format};
@@ -84,7 +84,11 @@ impl Context {
     #[must_use]
     pub fn engine_over(&self, store: Arc<dyn Store>) -> Engine {
         let parts = EngineParts::system(store);
-        Engine::new(EngineParts { config: self.config.engine.with_owner(super::people::owner()), ..parts })
+        let config = EngineConfig {
+            throttle: self.config.throttle.limits(),
+            ..self.config.engine.with_owner(super::people::owner())
+        };
+        Engine::new(EngineParts { config, ..parts })
     }
 
     /// An engine, and the rule that the command is about, as the file has it.

@@ -236,6 +236,7 @@ async fn rules(context: &Context, engine: &Engine, report: &mut Report) {
             }
         }
         indexes(engine, rule, report).await;
+        throttle(context, engine, rule, report).await;
     }
 }
 
@@ -262,6 +263,29 @@ async fn indexes(engine: &Engine, rule: &Rule, report: &mut Report) {
             &format!("INDEX {}_match ON", reference.table.name.to_lowercase()),
         ),
     );
+}
+
+/// What would hold a run now.
+async fn throttle(context: &Context, engine: &Engine, rule: &Rule, report: &mut Report) {
+    let signals = match engine.signals(&context.who, &rule.slug).await {
+        Ok(signals) => signals,
+        Err(problem) => return report.fail("throttle", problem),
+    };
+    let mut calm = Vec::new();
+    for signal in signals {
+        match (signal.limit, signal.hold) {
+            (Some(_), Some(hold)) => report.warn(
+                "throttle",
+                format!("a run of {} would be held: {hold}", rule.slug),
+                "It waits for as long as this lasts. Limits stand under [throttle] of the settings.",
+            ),
+            (Some(limit), None) => calm.push(format!("{} ({}; limit {limit})", signal.name, signal.reading)),
+            (None, _) => {}
+        }
+    }
+    if !calm.is_empty() {
+        report.ok("throttle", format!("within limits: {}", calm.join(", ")));
+    }
 }
 
 fn serves(info: &TableInfo, rule: &Rule) -> bool {

@@ -109,7 +109,8 @@ fn settings_file(config: &Config, rule: &Rule) -> anyhow::Result<String> {
         format!("# It holds a password: keep it in AMEND_DATABASE_URL.\n# url = {}", quoted(&shown))
     };
     let rule_text = toml::to_string(&RuleFile { rule: [rule] })?;
-    let engine = &config.engine;
+    let (engine, throttle) = (&config.engine, &config.throttle);
+    let window = throttle.time_window.as_ref().map(|w| quoted(w.as_str()));
     Ok(format!(
         "\
 # Settings of Amend. An environment variable wins over this file, a flag over both.
@@ -143,6 +144,24 @@ drift_tolerance_percent = {drift:?}
 # `amend serve` drop what is older.
 retention_days = {retention}
 
+[throttle]
+# What holds a run back until it is within its limit again. What cannot be observed holds it, too,
+# unless it is switched off by name. AMEND_THROTTLE_... are the variables.
+# Sessions that may wait for a lock on the target table or one of its rows.
+lock_waiters = {waiters}
+# Seconds that the slowest replica may be behind.
+replication_lag_s = {lag}
+# Without these, any number is fine: mebibytes of write-ahead log a second, autovacuum workers on the
+# target table, other busy sessions of the server.
+{wal_rate}
+{autovacuum}
+{sessions}
+# When runs may work; without it, always. Days, hours, time zone.
+{window}
+# Signals that are not read at all: lock_waiters, replication_lag, wal_rate, autovacuum,
+# active_sessions, time_window.
+off = {off}
+
 # A rule: target.value must equal reference.value wherever the match columns agree.
 # Names are spelled exactly as the database spells them.
 #   slug            its name in URLs and after --rule
@@ -159,7 +178,19 @@ retention_days = {retention}
         lock = engine.lock_timeout_ms,
         drift = engine.drift_tolerance_percent,
         retention = engine.retention_days,
+        waiters = throttle.lock_waiters,
+        lag = throttle.replication_lag_s,
+        wal_rate = optional("wal_rate_mib_s", throttle.wal_rate_mib_s, "64"),
+        autovacuum = optional("autovacuum", throttle.autovacuum, "0"),
+        sessions = optional("active_sessions", throttle.active_sessions, "8"),
+        window = optional("time_window", window, "\"mon-fri 20:00-06:00 Europe/Berlin\""),
+        off = toml::Value::from(throttle.off.clone()),
     ))
+}
+
+/// The line of a setting; as a comment with an example where it is not set.
+fn optional(key: &str, value: Option<impl std::fmt::Display>, example: &str) -> String {
+    value.map_or_else(|| format!("# {key} = {example}"), |value| format!("{key} = {value}"))
 }
 
 fn quoted(text: &str) -> String {
@@ -183,6 +214,9 @@ mod tests {
     fn the_file_says_what_is_in_force() {
         let mut config = Config::default();
         config.engine.lease_s = 17;
+        config.throttle.autovacuum = Some(2);
+        config.throttle.time_window = amend_engine::throttle::TimeWindow::parse("sat 01:00-02:00").ok();
+        config.throttle.off = vec!["replication_lag".into()];
         config.server.addr = "127.0.0.1:1".into();
         let rule = Rule::asset_class();
         let text = settings_file(&config, &rule).unwrap();

@@ -23,6 +23,7 @@ mod run;
 mod runs;
 mod serve;
 mod show;
+mod steer;
 mod text;
 mod token;
 mod user;
@@ -96,6 +97,12 @@ pub enum Command {
     Purge(purge::PurgeArgs),
     /// Ask a run to end after the chunk in flight
     Cancel(cancel::CancelArgs),
+    /// Ask a run to pause after the chunk in flight
+    Pause(steer::SteerArgs),
+    /// Go on with a paused run, in a process of its own
+    Resume(steer::SteerArgs),
+    /// Set the share of the time that a run may spend working, in percent; 0 holds it
+    Pace(steer::PaceArgs),
     /// Drive a queued run to its end (what `run --detach` starts)
     #[command(hide = true)]
     Work(work::WorkArgs),
@@ -175,6 +182,9 @@ async fn with_settings(context: Context, command: Command) -> anyhow::Result<Exi
         Command::Backups(args) => backups::command(context, args).await,
         Command::Purge(args) => purge::command(context, args).await,
         Command::Cancel(args) => cancel::command(context, args).await,
+        Command::Pause(args) => steer::pause(context, args).await,
+        Command::Resume(args) => steer::resume(context, args).await,
+        Command::Pace(args) => steer::pace(context, args).await,
         Command::Work(args) => work::command(context, args).await,
         Command::Doctor => doctor::command(context).await,
         Command::Token(args) => token::command(context, args).await,
@@ -254,6 +264,9 @@ mod tests {
             "amend run --backup snapshot",
             "amend backups --format csv",
             "amend purge --dry-run",
+            "amend pause r-1",
+            "amend resume r-1 --format json",
+            "amend pace r-1 40",
             "amend token create --role viewer --name ci --expires 30",
             "amend token revoke ci",
             "amend user set-password admin",
@@ -273,6 +286,9 @@ mod tests {
             "amend rollback r-1 --chunk 0",
             "amend run --max-records 0",
             "amend rollback",
+            "amend pause",
+            "amend pace r-1",
+            "amend pace r-1 101",
             "amend demo",
             "amend demo --rows 10 --symbols 50 --symbols-from x.csv",
             "amend token create --role king",

@@ -1,4 +1,4 @@
-//! One run: the answer of `show`, `run`, `rollback` and `cancel`.
+//! One run: the answer of `show`, `run`, `rollback`, `cancel`, `pause`, `resume` and `pace`.
 
 use amend_domain::{ErrorCode, RunDetail, RunId, RunKind, RunState, RunView, Validation};
 use clap::Args;
@@ -143,6 +143,12 @@ fn report(view: &RunView) -> String {
         grouped(view.chunks),
         span(view.duration_ms)
     ));
+    if view.state.is_active() && view.pace < 100 {
+        text.push_str(&format!("pace {} %\n", view.pace));
+    }
+    if !view.held.is_empty() {
+        text.push_str(&format!("held: {}\n", view.held.join("; ")));
+    }
     if let Some(undoes) = &view.undoes {
         text.push_str(&format!("undoes {undoes}\n"));
     }

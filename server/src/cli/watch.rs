@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use amend_domain::{Problem, RunId, RunView};
+use amend_domain::{Problem, RunId, RunState, RunView};
 use amend_engine::Engine;
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
@@ -45,12 +45,14 @@ async fn watch(context: &Context, engine: &Engine, id: RunId, mut worker: Option
     let bar = RunBar::new();
     let mut interrupts = Interrupts::listen();
     let mut orphaned_since = None;
+    let mut standing = Standing::default();
     let ended = loop {
         tokio::select! {
             view = engine.wait(&id, Some(LOOK)) => {
                 match view {
                     Ok(view) => {
                         bar.show(&view);
+                        standing.tell(&bar, &view);
                         if view.state.is_over() {
                             break Ok(view);
                         }
@@ -98,6 +100,30 @@ async fn watch(context: &Context, engine: &Engine, id: RunId, mut worker: Option
         tracing::warn!(run.id = %id, "the run is over, but its worker ended with: {problem}");
     }
     ended
+}
+
+/// Says once why nothing moves.
+#[derive(Default)]
+struct Standing(Option<String>);
+
+impl Standing {
+    fn tell(&mut self, bar: &RunBar, view: &RunView) {
+        let id = &view.run_id;
+        let why = if view.state == RunState::Paused {
+            Some(format!("Run {id} is paused. `amend resume {id}` goes on with it; Ctrl-C cancels it."))
+        } else if view.held.is_empty() {
+            None
+        } else {
+            Some(format!("Held: {}. `amend show {id}` has the history.", view.held.join("; ")))
+        };
+        if self.0 == why {
+            return;
+        }
+        if let Some(why) = &why {
+            bar.say(why);
+        }
+        self.0 = why;
+    }
 }
 
 /// Counts presses of Ctrl-C.

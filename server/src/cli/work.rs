@@ -1,7 +1,7 @@
 use std::os::unix::process::CommandExt as _;
 use std::process::{Command, Stdio};
 
-use amend_domain::{ErrorCode, Problem, RunId};
+use amend_domain::{ErrorCode, Problem, RunId, RunState};
 use clap::Args;
 
 use super::{Exit, context::Context, show, watch};
@@ -17,7 +17,11 @@ pub struct WorkArgs {
 pub async fn command(context: Context, args: WorkArgs) -> anyhow::Result<Exit> {
     let engine = context.engine(Missing::Refuse).await?;
     let view = engine.run(&context.who, &args.id).await?;
-    let view = if view.state.is_over() { view } else { watch::drive(&context, &engine, args.id).await? };
+    let view = if view.state.is_over() || view.state == RunState::Paused {
+        view
+    } else {
+        watch::drive(&context, &engine, args.id).await?
+    };
     show::end(&context, &view)
 }
 

@@ -7,6 +7,7 @@ mod database;
 mod engine;
 mod log;
 mod server;
+mod throttle;
 
 use std::path::{Path, PathBuf};
 
@@ -19,13 +20,15 @@ use figment::{
 };
 use serde::{Deserialize, Serialize};
 
-pub use self::{database::Database, engine::EngineSection, log::Log, log::LogFormat, server::Server};
+pub use self::{
+    database::Database, engine::EngineSection, log::Log, log::LogFormat, server::Server, throttle::ThrottleSection,
+};
 
 /// The file that is read when it is there and no other was named.
 pub const DEFAULT_FILE: &str = "amend.toml";
 
 /// Each environment variable and the setting it gives.
-pub const VARIABLES: [(&str, &str); 9] = [
+pub const VARIABLES: [(&str, &str); 16] = [
     ("AMEND_DATABASE_URL", "database.url"),
     ("AMEND_ADDR", "server.addr"),
     ("AMEND_LOG", "log.level"),
@@ -35,6 +38,13 @@ pub const VARIABLES: [(&str, &str); 9] = [
     ("AMEND_ENGINE_DRIFT_TOLERANCE_PERCENT", "engine.drift_tolerance_percent"),
     ("AMEND_ENGINE_LOCK_TIMEOUT_MS", "engine.lock_timeout_ms"),
     ("AMEND_ENGINE_RETENTION_DAYS", "engine.retention_days"),
+    ("AMEND_THROTTLE_LOCK_WAITERS", "throttle.lock_waiters"),
+    ("AMEND_THROTTLE_REPLICATION_LAG_S", "throttle.replication_lag_s"),
+    ("AMEND_THROTTLE_WAL_RATE_MIB_S", "throttle.wal_rate_mib_s"),
+    ("AMEND_THROTTLE_AUTOVACUUM", "throttle.autovacuum"),
+    ("AMEND_THROTTLE_ACTIVE_SESSIONS", "throttle.active_sessions"),
+    ("AMEND_THROTTLE_TIME_WINDOW", "throttle.time_window"),
+    ("AMEND_THROTTLE_OFF", "throttle.off"),
 ];
 
 /// All settings. A key that is none of these is refused with its name.
@@ -45,6 +55,7 @@ pub struct Config {
     pub server: Server,
     pub log: Log,
     pub engine: EngineSection,
+    pub throttle: ThrottleSection,
     /// The rules, as `[[rule]]` tables. None: the rules that the database remembers, or the one that
     /// its tables suggest.
     pub rule: Vec<Rule>,
@@ -97,6 +108,7 @@ impl Config {
             })?;
         }
         config.engine.check()?;
+        config.throttle.check()?;
         Ok(config)
     }
 }

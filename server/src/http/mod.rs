@@ -17,6 +17,7 @@ mod security;
 mod server;
 mod state;
 pub(crate) mod url;
+mod v1;
 
 pub use request_id::RequestId;
 pub use server::{OnReady, ServeOptions, Server, serve};
@@ -46,6 +47,7 @@ pub fn router(state: AppState) -> Router {
         .route("/auth/sign-out", post(auth::sign_in::sign_out))
         .layer(RequestBodyLimitLayer::new(BODY_LIMIT))
         .merge(etl::routes())
+        .merge(v1::routes())
         .layer(CompressionLayer::new());
     Router::new()
         .merge(compressed)

@@ -34,6 +34,7 @@ pub fn refuse(state: &AppState, request: &Request, area: Area, problem: &Problem
             let id = request.extensions().get::<RequestId>().cloned().unwrap_or_default();
             Reply::new(state, id).refuse(&Refusal::from(problem.clone()))
         }
+        Area::Api => super::v1::refuse(problem),
         Area::Page | Area::Login => (status(problem), problem.to_string()).into_response(),
         Area::Public | Area::Call | Area::Download | Area::Live => json(problem),
     }

@@ -40,6 +40,7 @@ on_both! {
     crate::runs::a_dry_run_writes_nothing as a_dry_run_writes_nothing,
     crate::runs::a_detached_run_ends_by_itself as a_detached_run_ends_by_itself,
     crate::runs::a_first_ctrl_c_cancels_the_run as a_first_ctrl_c_cancels_the_run,
+    crate::runs::a_run_is_paused_slowed_down_and_resumed as a_run_is_paused_slowed_down_and_resumed,
     crate::runs::a_plan_that_has_drifted_is_refused as a_plan_that_has_drifted_is_refused,
     crate::runs::options_bound_a_run as options_bound_a_run,
     crate::undo::a_rollback_in_parts_brings_back_every_byte_and_can_be_undone

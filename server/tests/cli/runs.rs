@@ -226,3 +226,58 @@ pub async fn options_bound_a_run(database: &Database) {
         assert!(!answer.err.is_empty());
     }
 }
+
+/// Waits until the run of this id is in this state.
+async fn becomes(database: &Database, id: &str, state: &str) -> Value {
+    for _ in 0..300 {
+        let run = database.json(&["show", id]);
+        if run["state"] == state {
+            return run;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("run {id} does not become {state}");
+}
+
+pub async fn a_run_is_paused_slowed_down_and_resumed(database: &Database) {
+    database.demo(20_000);
+    let child = database.start(&SLOW_RUN);
+    let id = under_way(database).await;
+    let asked = database.json(&["pause", &id]);
+    assert_eq!(text(&asked, "state"), "pausing");
+    let paused = becomes(database, &id, "paused").await;
+    let again = database.amend(&["pause", &id, "--format", "json"]).ends(3);
+    assert_eq!(text(&again.json()["error"], "code"), "WRONG_STATE");
+    assert!(again.err.contains(&format!("amend resume {id}")), "{}", again.err);
+    let refused = database.amend(&["run"]).ends(3);
+    assert!(refused.err.contains(&format!("amend resume {id}")), "{}", refused.err);
+
+    assert_eq!(int(&database.json(&["pace", &id, "0"]), "pace"), 0);
+    database.amend(&["pace", &id, "101"]).ends(2);
+    let resumed = database.json(&["resume", &id]);
+    assert_eq!(text(&resumed, "state"), "running");
+    let mut held = Value::Null;
+    for _ in 0..300 {
+        held = database.json(&["show", &id]);
+        if held["held"].as_array().is_some_and(|reasons| !reasons.is_empty()) {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(held["held"][0], "The operator's pace is 0 %", "{held}");
+    assert_eq!(int(&held, "changed"), int(&paused, "changed"));
+    let table = database.amend(&["show", &id]).ends(0).out;
+    assert!(table.contains("held: The operator's pace is 0 %") && table.contains("pace 0 %"), "{table}");
+
+    database.amend(&["pace", &id, "100"]).ends(0);
+    // The first command has waited all the time, and answers for the run as a whole.
+    let answer = ended(child).ends(0).json();
+    assert_eq!((text(&answer, "run_id"), text(&answer, "state")), (&*id, "succeeded"));
+    assert_eq!(int(&answer, "remaining"), 0);
+    assert_eq!(database.journalled(&id).await, int(&answer, "changed"));
+    let events = database.json(&["show", &id])["events"].clone();
+    let kinds: Vec<_> = events.as_array().expect("events").iter().map(|e| text(e, "kind").to_owned()).collect();
+    for kind in ["pause_requested", "paused", "resumed", "held", "released"] {
+        assert!(kinds.iter().any(|k| k == kind), "{kind}: {kinds:?}");
+    }
+}

@@ -58,7 +58,8 @@ pub async fn doctor_has_a_line_for_each_check(database: &Database) {
     database.demo(2_000);
     let report = database.json(&["doctor"]);
     let checks = report["checks"].as_array().expect("checks");
-    for name in ["database", "version", "rights", "clock", "space", "own tables", "rule", "indexes", "runs"] {
+    for name in ["database", "version", "rights", "clock", "space", "own tables", "rule", "indexes", "throttle", "runs"]
+    {
         let check = checks.iter().find(|c| c["check"] == name).unwrap_or_else(|| panic!("{name}: {report}"));
         let fine = name == "space" || check["status"] == "ok";
         assert!(fine, "{check}");

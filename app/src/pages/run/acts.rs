@@ -1,8 +1,9 @@
-//! What one may do with a run: cancel it while it runs, roll it back when it is over.
+//! What one may do with a run: pause, resume or cancel it while it runs, roll it back when it is over.
 
 use amend_domain::{Act, RunKind, RunState, RunView};
 use leptos::prelude::*;
 
+use super::steer;
 use crate::{
     AppError,
     api::{runs::cancel_run, session::use_session},
@@ -66,8 +67,11 @@ fn cancel(run: Memo<RunView>) -> AnyView {
         let id = run.with_untracked(|r| r.run_id.clone());
         async move {
             let view = cancel_run(id).await?;
+            let over = view.state.is_over();
             live.put(view);
-            toasts.show(Tone::Neutral, "Cancelling: the transaction in flight is finished first.");
+            if !over {
+                toasts.show(Tone::Neutral, "Cancelling: the transaction in flight is finished first.");
+            }
             Ok(())
         }
     });
@@ -95,6 +99,7 @@ fn cancel(run: Memo<RunView>) -> AnyView {
         })
     };
     view! {
+        {steer::pause(run)}
         <Button kind=ButtonKind::Undo blocked=blocked test_id="cancel-run" on_click=move |()| open.set(true)>
             "Cancel"
         </Button>

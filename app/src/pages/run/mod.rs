@@ -4,6 +4,7 @@ mod acts;
 mod charts;
 mod history;
 mod progress;
+mod steer;
 mod verdict;
 
 use amend_domain::{ChunkRecord, ErrorCode, EventRecord, Problem, RunId, RunView};
@@ -58,7 +59,7 @@ fn reload_as_it_moves(id: RunId, reload: RwSignal<u32>) {
     let heard = live.run(id);
     let last = StoredValue::new(0.0_f64);
     let mark = Memo::new(move |_| {
-        let run = heard.with(|h| h.as_ref().map(|r| (r.chunks, r.phase, r.state, r.undone_by.clone())));
+        let run = heard.with(|h| h.as_ref().map(|r| (r.chunks, r.phase, r.state, r.undone_by.clone(), r.held.len())));
         (run, matches!(live.connection.get(), Connection::Live | Connection::Polling))
     });
     Effect::new(move |before: Option<()>| {
@@ -68,7 +69,7 @@ fn reload_as_it_moves(id: RunId, reload: RwSignal<u32>) {
             return;
         }
         let now = js_sys::Date::now();
-        let over = heard.is_some_and(|(_, _, state, _)| state.is_over());
+        let over = heard.is_some_and(|(_, _, state, ..)| state.is_over());
         if over || now - last.get_value() > RELOAD_EVERY_MS {
             last.set_value(now);
             reload.update(|n| *n += 1);
@@ -86,6 +87,7 @@ fn body(detail: Signal<History>) -> AnyView {
             {acts::acts(run)}
         </PageHead>
         {progress::steps(run)}
+        {steer::card(run)}
         {verdict::trouble(run)}
         {progress::card(run)}
         // On a narrow screen the proof comes before the charts.

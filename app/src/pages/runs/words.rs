@@ -69,7 +69,7 @@ pub fn changed_of(run: &RunView) -> String {
 #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
 pub fn rate(run: &RunView) -> String {
     let average =
-        (run.changed > 0 && run.duration_ms > 0).then(|| run.changed as f64 * 1000.0 / run.duration_ms as f64);
+        (run.changed > 0 && run.worked_ms() > 0).then(|| run.changed as f64 * 1000.0 / run.worked_ms() as f64);
     let shown = if run.state.is_over() { average } else { run.rate.or(average) };
     shown.map_or_else(|| "\u{2013}".into(), format::rate)
 }

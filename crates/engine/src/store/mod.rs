@@ -13,6 +13,7 @@ mod corrections;
 mod error;
 mod findings;
 mod people;
+mod pressure;
 mod runs;
 mod slices;
 
@@ -23,10 +24,11 @@ pub use corrections::{ChunkLimits, ChunkOutcome, ChunkRequest, Corrections, Jour
 pub use error::{StoreError, Trouble};
 pub use findings::Findings;
 pub use people::{AuditEntry, People, SessionRecord, TokenRecord, UserRecord};
+pub use pressure::{Pressure, Pressures, Reading};
 pub use runs::{Lease, NewRun, RunFilter, RunPatch, Runs, StoredRun};
 pub use slices::{Cut, Slice, SliceOutcome, SliceRequest, Slices, TableFacts};
 
 /// Everything, behind one pointer.
-pub trait Store: Catalog + Findings + Runs + Corrections + Slices + Backups + People + Bulk {}
+pub trait Store: Catalog + Findings + Runs + Corrections + Slices + Backups + People + Bulk + Pressures {}
 
-impl<T: Catalog + Findings + Runs + Corrections + Slices + Backups + People + Bulk> Store for T {}
+impl<T: Catalog + Findings + Runs + Corrections + Slices + Backups + People + Bulk + Pressures> Store for T {}

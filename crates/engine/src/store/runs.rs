@@ -38,6 +38,8 @@ pub struct StoredRun {
     pub lease_until: Option<DateTime<Utc>>,
     /// The fencing token: grows by one with each lease.
     pub fence: i64,
+    /// When the present pause or hold began.
+    pub idle_since: Option<DateTime<Utc>>,
     /// The target's files when the run began.
     pub footprint: Option<Footprint>,
 }
@@ -78,6 +80,12 @@ pub struct RunPatch {
     pub failed: Option<i64>,
     pub conflicts: Option<i64>,
     pub deleted: Option<i64>,
+    /// Why the run is held; an empty list when it goes on.
+    pub held: Option<Vec<String>>,
+    /// Milliseconds paused or held in periods that are over.
+    pub idle_ms: Option<i64>,
+    /// `Some(None)` ends the present pause or hold.
+    pub idle_since: Option<Option<DateTime<Utc>>>,
     pub walk: Option<Walk>,
     pub footprint: Option<Footprint>,
     pub effect: Option<Effect>,
@@ -132,6 +140,9 @@ pub trait Runs: Send + Sync + 'static {
         to: RunState,
         ended_at: Option<DateTime<Utc>>,
     ) -> Result<bool, StoreError>;
+
+    /// A person's pace, in percent. False when the run is over.
+    async fn set_pace(&self, id: &RunId, percent: u8) -> Result<bool, StoreError>;
 
     /// The worker's own writes. With `to`, also changes the state when it is one of `from`; false
     /// (and nothing written) when it is not.

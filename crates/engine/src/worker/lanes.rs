@@ -15,7 +15,15 @@ use tokio::{
     task::{JoinError, JoinSet},
 };
 
-use super::{Stop, Worker, backoff::Backoff, internal, pace::Pace, progress::Progress, walk::Walked};
+use super::{
+    Stop, Worker,
+    backoff::Backoff,
+    gate::{Pass, Passage},
+    internal,
+    pace::Pace,
+    progress::Progress,
+    walk::Walked,
+};
 use crate::{
     facade::Engine,
     store::{Cut, Lease, Slice, SliceOutcome, SliceRequest, StoreError, Trouble},
@@ -32,6 +40,8 @@ const PARTS: i64 = 4;
 const FIRST: i64 = 5_000;
 /// How long a slice stays with its holder after a step; longer than any step may take.
 const HELD: chrono::TimeDelta = chrono::TimeDelta::seconds(90);
+/// A lane that rests for longer than this at the operator's pace does not keep its slice meanwhile.
+const LONG_REST: chrono::TimeDelta = chrono::TimeDelta::seconds(30);
 /// How often a lane without work looks for some that another one left.
 const LOOK: Duration = Duration::from_millis(200);
 
@@ -42,6 +52,7 @@ struct Shared {
     rule: amend_domain::Rule,
     options: RunOptions,
     backoff: Backoff,
+    gate: Passage,
     lock_timeout: Duration,
     statement_timeout: Duration,
     stripes: i64,
@@ -87,7 +98,7 @@ impl Worker {
         let store = self.engine.inner.store.clone();
         let blocks = store.begin_block_walk(&self.lease, &self.rule, i64::from(walk)).await?;
         let lanes = self.run.view.walk.as_ref().map_or(1, |w| w.workers.max(1));
-        let shared = Arc::new(self.share(options, lanes, stripes, blocks.max(1)));
+        let shared = Arc::new(self.share(options, lanes, stripes, blocks.max(1))?);
         let (reports, mut news) = mpsc::channel(64);
         let mut set = JoinSet::new();
         for lane in 1..=lanes {
@@ -111,20 +122,22 @@ impl Worker {
         self.update(None, progress.patch(self.spent())).await?;
         match self.run.view.state {
             RunState::Cancelling => Ok(Walked::Cancelled),
+            RunState::Pausing if shared.ends() => Ok(Walked::Paused),
             _ => Ok(Walked::Through { changed: progress.changed() }),
         }
     }
 
-    fn share(&self, options: &RunOptions, lanes: u32, stripes: u32, blocks: i64) -> Shared {
+    fn share(&self, options: &RunOptions, lanes: u32, stripes: u32, blocks: i64) -> Result<Shared, Stop> {
         let engine = self.engine.clone();
         let config = &engine.inner.config;
         let to_change = self.run.view.remaining.max(1);
         let rows = self.run.view.to_scan.unwrap_or(0);
-        Shared {
+        Ok(Shared {
             lease: self.lease.clone(),
             rule: self.rule.clone(),
             options: options.clone(),
             backoff: self.job.backoff(),
+            gate: self.passage()?,
             lock_timeout: config.lock_timeout,
             statement_timeout: self.statement_timeout(),
             stripes: i64::from(stripes.max(1)),
@@ -135,7 +148,7 @@ impl Worker {
             ending: AtomicBool::new(false),
             left_over: AtomicBool::new(false),
             engine,
-        }
+        })
     }
 
     /// One committed chunk: the books, the pace, the end.
@@ -164,9 +177,6 @@ impl Worker {
         }
         if progress.is_due(now) {
             self.update(None, progress.patch(self.spent())).await?;
-        }
-        if matches!(outcome.state, RunState::Cancelling | RunState::Pausing) {
-            shared.end();
         }
         self.refuse_overtime()
     }
@@ -204,6 +214,10 @@ impl Lane {
         let inner = &shared.engine.inner;
         let mut failures = 0;
         while !shared.ends() {
+            if shared.gate.pass().await? != Pass::Go {
+                shared.end();
+                break;
+            }
             let (rows, now) = (shared.rows.load(Ordering::Acquire), inner.clock.now());
             let taken = inner.store.take_slice(&shared.lease, &self.holder, shared.cut(), now, now + HELD).await;
             match taken {
@@ -227,14 +241,22 @@ impl Lane {
         let shared = &self.shared;
         let store = &shared.engine.inner.store;
         loop {
-            if shared.ends() {
+            // Whoever must wait leaves the slice to others, and to himself when he comes again.
+            if shared.ends() || !shared.gate.is_open() {
                 return Ok(store.release_slice(&shared.lease, slice).await?);
             }
             let done = match self.step(slice, rows).await? {
                 Some(outcome) => {
-                    let done = outcome.done;
+                    let (done, took) = (outcome.done, outcome.duration_ms);
+                    shared.gate.saw(outcome.state);
                     // Nobody listens any more when the worker is dropped, and then this task is, too.
                     drop(self.reports.send(Report { outcome, rows }).await);
+                    if !done && shared.gate.rest_after(took) > LONG_REST {
+                        store.release_slice(&shared.lease, slice).await?;
+                        shared.gate.rest(took).await;
+                        return Ok(());
+                    }
+                    shared.gate.rest(took).await;
                     done
                 }
                 None => store.skip_slice_step(&shared.lease, slice).await?,
@@ -293,7 +315,7 @@ impl Lane {
         let pause = shared.backoff.delay(attempt, shared.engine.inner.ids.fraction());
         tracing::warn!(run.id = %shared.lease.run_id, %error, "a chunk failed and is tried again");
         self.event("retry", &shared.backoff.announce(error, attempt, pause)).await?;
-        shared.engine.inner.clock.sleep(pause).await;
+        shared.gate.nap(pause).await;
         Ok(())
     }
 

@@ -3,6 +3,7 @@
 mod backoff;
 mod backup;
 mod finish;
+pub(crate) mod gate;
 mod lanes;
 pub(crate) mod pace;
 mod progress;
@@ -11,13 +12,17 @@ mod walk;
 use std::time::Duration;
 
 use amend_domain::{
-    BatchSize, Effect, ErrorCode, FindingCounts, LiveMessage, Phase, Problem, RollbackOptions, Rule, RunError, RunId,
-    RunKind, RunOptions, RunState, Summary,
+    BatchSize, Effect, ErrorCode, FindingCounts, Phase, Problem, RollbackOptions, Rule, RunError, RunId, RunKind,
+    RunOptions, RunState, Summary,
 };
 use chrono::TimeDelta;
 use tokio::task::JoinHandle;
 
-use self::{backoff::Backoff, walk::End};
+use self::{
+    backoff::Backoff,
+    gate::{Gate, Pass},
+    walk::End,
+};
 use crate::{
     analysis::counts_of,
     facade::{Engine, public},
@@ -103,6 +108,8 @@ pub(crate) struct Worker {
     pub(crate) run: StoredRun,
     /// The pass of the closing look, so that the proof right after it needs no second one.
     pub(crate) seen: Option<Summary>,
+    /// Open while the run may be held or asked to pause.
+    gate: Option<Gate>,
     /// A walk by blocks has passed over rows that made trouble.
     left_over: bool,
 }
@@ -135,6 +142,10 @@ impl Engine {
         }
         let mut guard = Guard { engine: self.clone(), id: id.clone(), heart: None };
         let inner = &self.inner;
+        // A paused run is for whoever resumes it.
+        if self.stored_or_problem(id).await?.view.state == RunState::Paused {
+            return Ok(());
+        }
         let now = inner.clock.now();
         let until = now + lease_time(inner.config.lease);
         let Some(lease) = inner.store.lease_run(id, &inner.config.owner, now, until).await.map_err(public)? else {
@@ -144,9 +155,18 @@ impl Engine {
         let run = self.stored_or_problem(id).await?;
         let rule = self.rule_or_problem(&run.view.rule).await?;
         let job = Job::of(&run)?;
-        let mut worker =
-            Worker { engine: self.clone(), lease: lease.clone(), rule, job, run, seen: None, left_over: false };
+        let mut worker = Worker {
+            engine: self.clone(),
+            lease: lease.clone(),
+            rule,
+            job,
+            run,
+            seen: None,
+            gate: None,
+            left_over: false,
+        };
         let ended = worker.drive().await;
+        worker.close_gate().await;
         match ended {
             Ok(()) => {}
             Err(Stop::LeaseLost) => {
@@ -190,8 +210,30 @@ impl Worker {
         if !self.begin().await? {
             return Ok(());
         }
-        if self.run.view.state == RunState::Validating {
-            return self.finish(false).await;
+        match self.run.view.state {
+            RunState::Validating => return self.finish(false).await,
+            RunState::Pausing => return self.paused().await,
+            RunState::Cancelling => return self.cancelled().await,
+            _ => {}
+        }
+        self.gate = Some(Gate::open(self));
+        let end = self.count_and_correct().await?;
+        self.close_gate().await;
+        self.reload().await?;
+        match end {
+            End::Done => self.finish(false).await,
+            End::Limit => self.finish(true).await,
+            End::Paused => self.paused().await,
+            End::Cancelled => self.cancelled().await,
+        }
+    }
+
+    async fn count_and_correct(&mut self) -> Result<End, Stop> {
+        // Counting reads the whole table: that waits for better times, too.
+        match self.pass().await? {
+            Pass::Go => {}
+            Pass::Pause => return Ok(End::Paused),
+            Pass::Cancel => return Ok(End::Cancelled),
         }
         if self.run.view.to_change.is_none() {
             self.count().await?;
@@ -200,14 +242,11 @@ impl Worker {
             self.choose_walk().await?;
         }
         self.back_up().await?;
-        match self.correct_until_nothing_is_left().await? {
-            End::Done => self.finish(false).await,
-            End::Limit => self.finish(true).await,
-            End::Cancelled => self.cancelled().await,
-        }
+        self.correct_until_nothing_is_left().await
     }
 
-    /// Takes the run over in its present state. False when it was cancelled before anybody came.
+    /// Takes the run over in its present state. False when it was cancelled or paused before anybody
+    /// came.
     async fn begin(&mut self) -> Result<bool, Stop> {
         let now = self.engine.inner.clock.now();
         if self.run.view.state == RunState::Queued {
@@ -217,6 +256,15 @@ impl Worker {
                 self.event("started", "A worker took the run.").await?;
             }
             return Ok(started);
+        }
+        if self.run.view.state == RunState::Paused {
+            return Ok(false);
+        }
+        let resumed = self.run.idle_since.is_some() && self.run.view.held.is_empty();
+        self.end_idling().await?;
+        if resumed {
+            self.event("started", "A worker took the run again.").await?;
+            return Ok(true);
         }
         let message = format!(
             "Taken over by another worker after {} committed chunks; {} rows are changed so far.",
@@ -303,6 +351,7 @@ impl Worker {
         let error = RunError { code: problem.code, message: problem.message, advice: problem.advice };
         let patch = RunPatch {
             error: Some(error),
+            held: Some(Vec::new()),
             ended_at: Some(now),
             duration_ms: Some(self.spent()),
             ..RunPatch::default()
@@ -320,8 +369,7 @@ impl Worker {
     }
 
     pub(crate) async fn reload(&mut self) -> Result<(), Stop> {
-        self.run = self.engine.stored_or_problem(&self.lease.run_id).await.map_err(Stop::Failed)?;
-        self.engine.publish(LiveMessage::Run { run: Box::new(self.run.view.clone()) });
+        self.run = self.engine.show(&self.lease.run_id).await.map_err(Stop::Failed)?;
         Ok(())
     }
 

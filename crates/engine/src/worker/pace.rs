@@ -1,22 +1,35 @@
 //! How many rows a chunk may change, steered toward a target duration.
 //!
 //! The shape is that of the known batch optimisers (GitLab's batched migrations): decide on a high
-//! percentile of the last chunks, grow gently, cut hard on a very slow one.
+//! percentile of the last chunks, grow gently, cut hard on a very slow one. Two things keep it calm:
+//! one chunk alone must be far off before it counts, and a single slow chunk among several is a
+//! spike, not a trend.
 
 use std::{collections::VecDeque, time::Duration};
 
-/// Chunks that a decision looks at.
-const WINDOW: usize = 5;
+/// Chunks that a decision looks at, at most.
+const WINDOW: usize = 10;
+/// So many chunks in a row that are far off make older ones history.
+const TREND: usize = 3;
+/// What far off means for that: this share of the target.
+const FAR: f64 = 0.25;
 /// Growth at most, for each decision.
 const GROWTH: f64 = 1.5;
-/// No change while the percentile is within this share of the target.
-const DEAD_BAND: f64 = 0.2;
+/// No change while the percentile is within this share of the target, once many chunks say so.
+const DEAD_BAND: f64 = 0.1;
+/// What is added to it for a single chunk; for n of them, an n-th.
+const DOUBT: f64 = 0.3;
+/// Nearer than this share of the target, a step goes half the way.
+const NEAR: f64 = 0.3;
+/// A chunk over so many times the target cuts the size to a tenth.
+const ALARM: f64 = 5.0;
 
 /// Sizes chunks. Pure: it is told durations and answers with sizes.
 #[derive(Debug, Clone)]
 pub struct Pace {
     size: i64,
     target_ms: f64,
+    /// Durations of chunks of the present size, newest last.
     recent: VecDeque<f64>,
 }
 
@@ -48,7 +61,7 @@ impl Pace {
     #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "sizes of at most 50,000")]
     pub fn observe(&mut self, duration_ms: i64) -> Option<PaceChange> {
         let ms = duration_ms.max(1) as f64;
-        if ms > 5.0 * self.target_ms {
+        if ms > ALARM * self.target_ms {
             let reason = format!("a chunk took {ms:.0} ms, over five times the target of {:.0} ms", self.target_ms);
             return self.become_size(self.size / 10, reason);
         }
@@ -56,13 +69,33 @@ impl Pace {
             self.recent.pop_front();
         }
         self.recent.push_back(ms);
+        self.forget_history();
         let p90 = self.p90();
-        if (p90 - self.target_ms).abs() <= DEAD_BAND * self.target_ms {
+        let doubt = DEAD_BAND + DOUBT / self.recent.len() as f64;
+        if (p90 - self.target_ms).abs() <= doubt * self.target_ms {
             return None;
         }
-        let factor = (self.target_ms / p90).min(GROWTH);
+        let mut factor = (self.target_ms / p90).min(GROWTH);
+        if (p90 / self.target_ms - 1.0).abs() < NEAR {
+            // Half the way: a part of so small a distance is chance.
+            factor = factor.sqrt();
+        }
         let reason = format!("the last chunks took {p90:.0} ms, the target is {:.0} ms", self.target_ms);
         self.become_size((self.size as f64 * factor) as i64, reason)
+    }
+
+    /// When the last few are all far off on one side, the database has changed, and what it did
+    /// before says nothing.
+    fn forget_history(&mut self) {
+        let old = self.recent.len().saturating_sub(TREND);
+        if old == 0 {
+            return;
+        }
+        let last = || self.recent.iter().skip(old);
+        let (least, most) = ((1.0 - FAR) * self.target_ms, (1.0 + FAR) * self.target_ms);
+        if last().all(|ms| *ms < least) || last().all(|ms| *ms > most) {
+            self.recent.drain(..old);
+        }
     }
 
     fn become_size(&mut self, size: i64, reason: String) -> Option<PaceChange> {
@@ -76,59 +109,15 @@ impl Pace {
         Some(PaceChange { size, reason })
     }
 
-    /// The nearest-rank 90th percentile.
+    /// The 90th percentile; of three chunks or more the slowest one is left out.
     fn p90(&self) -> f64 {
         let mut sorted: Vec<_> = self.recent.iter().copied().collect();
         sorted.sort_by(f64::total_cmp);
-        let rank = (sorted.len() * 9).div_ceil(10).max(1);
-        sorted.get(rank - 1).copied().unwrap_or(self.target_ms)
+        let rank = if sorted.len() < 3 { sorted.len() } else { sorted.len() * 9 / 10 };
+        sorted.get(rank.saturating_sub(1)).copied().unwrap_or(self.target_ms)
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn pace() -> Pace {
-        Pace::new(Pace::START, Duration::from_millis(400))
-    }
-
-    /// A database that needs `us` microseconds a row.
-    fn feed(pace: &mut Pace, us: i64, chunks: usize) -> Vec<i64> {
-        (0..chunks)
-            .map(|_| {
-                let ms = pace.size() * us / 1_000;
-                pace.observe(ms);
-                pace.size()
-            })
-            .collect()
-    }
-
-    #[test]
-    fn it_converges_within_ten_chunks() {
-        let sizes = feed(&mut pace(), 40, 10);
-        assert!((8_000..=12_000).contains(&sizes[9]), "{sizes:?}");
-    }
-
-    #[test]
-    fn it_stays_put_at_steady_state() {
-        let mut pace = pace();
-        feed(&mut pace, 40, 12);
-        let sizes = feed(&mut pace, 40, 50);
-        assert!(sizes.iter().all(|s| *s == sizes[0]), "{sizes:?}");
-    }
-
-    #[test]
-    fn a_very_slow_chunk_cuts_to_a_tenth() {
-        let mut pace = Pace::new(20_000, Duration::from_millis(400));
-        let change = pace.observe(2_001).expect("a cut");
-        assert_eq!(change.size, 2_000);
-    }
-
-    #[test]
-    fn it_never_leaves_its_bounds() {
-        let mut pace = pace();
-        assert!(feed(&mut pace, 1, 40).iter().all(|s| *s <= Pace::MAX));
-        assert!(feed(&mut pace, 100_000, 40).iter().all(|s| *s >= Pace::MIN));
-    }
-}
+#[path = "pace_tests.rs"]
+mod tests;

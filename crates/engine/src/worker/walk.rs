@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use amend_domain::{BatchSize, ConflictPolicy, ErrorCode, Phase, Problem, RunState, Strategy};
 
-use super::{Job, Stop, Worker, backoff::Backoff, conflict, pace::Pace, progress::Progress};
+use super::{Job, Stop, Worker, backoff::Backoff, conflict, gate::Pass, pace::Pace, progress::Progress};
 use crate::{
     analysis::counts_of,
     store::{ChunkLimits, ChunkOutcome, ChunkRequest, RestoreRequest, RunPatch, StoreError, Trouble, Write},
@@ -16,6 +16,7 @@ pub(super) enum End {
     Done,
     /// The limit of rows was reached.
     Limit,
+    Paused,
     Cancelled,
 }
 
@@ -23,6 +24,7 @@ pub(super) enum End {
 pub(super) enum Walked {
     Through { changed: i64 },
     Limit,
+    Paused,
     Cancelled,
 }
 
@@ -50,6 +52,7 @@ impl Worker {
         for walk in 1.. {
             let changed = match self.walk_once(walk).await? {
                 Walked::Limit => return Ok(End::Limit),
+                Walked::Paused => return Ok(End::Paused),
                 Walked::Cancelled => return Ok(End::Cancelled),
                 Walked::Through { changed } => changed,
             };
@@ -81,7 +84,7 @@ impl Worker {
     async fn wait_for_rows(&self, fruitless: u32) {
         let inner = &self.engine.inner;
         let backoff = Backoff { retries: 0, initial: BETWEEN_SWEEPS, max: MOST_BETWEEN_SWEEPS };
-        inner.clock.sleep(backoff.delay(fruitless, inner.ids.fraction())).await;
+        self.nap(backoff.delay(fruitless, inner.ids.fraction())).await;
     }
 
     /// The first walk goes as chosen. Later ones find few rows, for which stripes are not worth their
@@ -137,11 +140,17 @@ impl Worker {
         // A run resumed after a dead worker has counted these rows already.
         let mut progress = Progress::new(if dry { 0 } else { self.run.view.changed });
         loop {
+            match self.pass().await? {
+                Pass::Go => {}
+                Pass::Pause => return Ok(Walked::Paused),
+                Pass::Cancel => return Ok(Walked::Cancelled),
+            }
             let Some(limits) = self.limits(fixed.unwrap_or_else(|| pace.size()), progress.all()) else {
                 return Ok(Walked::Limit);
             };
             let Some(outcome) = self.step_with_retries(cursor.as_deref(), limits).await? else {
-                return Ok(Walked::Cancelled);
+                // The gate knows whether to pause or to cancel.
+                continue;
             };
             self.refuse_conflict(&outcome, progress.all())?;
             self.refuse_touched().await?;
@@ -175,6 +184,7 @@ impl Worker {
                 return Ok(Walked::Through { changed: progress.changed() });
             }
             self.refuse_overtime()?;
+            self.rest(&outcome).await;
         }
     }
 
@@ -215,7 +225,7 @@ impl Worker {
         let now = self.engine.inner.clock.now();
         let limit = self.job.timeout();
         match self.run.view.started_at {
-            Some(begun) if now - begun > limit => Err(Stop::Failed(
+            Some(begun) if now - begun - self.idle() > limit => Err(Stop::Failed(
                 Problem::new(
                     ErrorCode::Timeout,
                     format!(
@@ -229,8 +239,8 @@ impl Worker {
         }
     }
 
-    /// One chunk, with the cure that each class of trouble allows. `None` when a cancel came
-    /// between two tries.
+    /// One chunk, with the cure that each class of trouble allows. `None` when a pause or cancel
+    /// came between two tries.
     async fn step_with_retries(
         &mut self,
         cursor: Option<&str>,
@@ -249,7 +259,7 @@ impl Worker {
                     attempt += 1;
                     tracing::warn!(run.id = %self.lease.run_id, %error, "a chunk failed and is tried again");
                     self.event("retry", &backoff.announce(&error, attempt - 1, pause)).await?;
-                    self.engine.inner.clock.sleep(pause).await;
+                    self.nap(pause).await;
                 }
                 Trouble::Split if limits.rows > 1 => {
                     limits.rows /= 2;
@@ -267,7 +277,7 @@ impl Worker {
                 }
             }
             self.reload().await?;
-            if self.run.view.state == RunState::Cancelling {
+            if matches!(self.run.view.state, RunState::Cancelling | RunState::Pausing) {
                 return Ok(None);
             }
         }

@@ -8,6 +8,7 @@ pub mod engine_backups;
 pub mod engine_refusals;
 pub mod engine_rollbacks;
 pub mod engine_runs;
+pub mod engine_steer;
 pub mod engine_takeover;
 pub mod engine_walks;
 pub mod engine_walks_shapes;
@@ -27,6 +28,7 @@ pub mod rows;
 pub mod runs;
 pub mod runs_list;
 pub mod summary;
+pub mod throttle;
 pub mod trouble;
 pub mod trouble_rights;
 

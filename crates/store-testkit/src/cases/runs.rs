@@ -220,6 +220,9 @@ pub async fn everything_that_a_worker_writes_is_read_back(f: &Fixture) -> anyhow
         failed: Some(12),
         conflicts: Some(13),
         deleted: Some(14),
+        held: Some(vec!["3 sessions \"wait\"".into(), "the second — 東京".into()]),
+        idle_ms: Some(15),
+        idle_since: Some(Some(at(16))),
         walk: Some(walk.clone()),
         footprint: Some(footprint),
         effect: Some(effect),
@@ -237,11 +240,15 @@ pub async fn everything_that_a_worker_writes_is_read_back(f: &Fixture) -> anyhow
     (v.before, v.after, v.validation, v.error) = (Some(counts(10)), Some(counts(20)), Some(validation), Some(error));
     (v.scanned, v.changed, v.failed, v.conflicts, v.deleted) = (9, 11, 12, 13, 14);
     v.skipped = 15;
+    (v.held, v.idle_ms) = (patch.held.clone().unwrap_or_default(), 15);
+    expected.idle_since = Some(at(16));
     (v.walk, v.effect, expected.footprint) = (Some(walk), Some(effect), Some(footprint));
     assert_eq!(run, expected);
-    let again = RunPatch { cursor: Some(None), ..RunPatch::default() };
+    let again = RunPatch { cursor: Some(None), held: Some(Vec::new()), idle_since: Some(None), ..RunPatch::default() };
     assert!(f.store().update_run(&job.lease, None, &again).await?);
     expected.cursor = None;
+    expected.idle_since = None;
+    expected.view.held.clear();
     assert_eq!(stored(f, &job.id).await?, expected);
     Ok(())
 }
