@@ -25,6 +25,7 @@ pub mod interop;
 pub mod live;
 pub mod load;
 pub mod pages;
+mod read;
 pub mod shell;
 
 pub use error::AppError;

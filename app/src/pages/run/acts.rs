@@ -11,10 +11,11 @@ use crate::{
     frame::use_link,
     live::use_live,
     pages::runs::words,
+    read::read,
 };
 
 pub(super) fn acts(run: Memo<RunView>) -> AnyView {
-    let over = Memo::new(move |_| run.with(|r| r.state.is_over()));
+    let over = Memo::new(move |_| read(run, |r| r.state.is_over()));
     (move || if over.get() { roll_back(run) } else { cancel(run) }).into_any()
 }
 
@@ -25,7 +26,7 @@ fn roll_back(run: Memo<RunView>) -> AnyView {
         return ().into_any();
     }
     let nothing = Memo::new(move |_| {
-        run.with(|r| {
+        read(run, |r| {
             if words::is_dry(r) {
                 Some("A dry run wrote nothing.")
             } else if r.changed == 0 {
@@ -38,7 +39,7 @@ fn roll_back(run: Memo<RunView>) -> AnyView {
     let blocked = Memo::new(move |_| nothing.get().map(Into::into).or_else(|| session.why_not(Act::Rollback)));
     let available = move || {
         blocked.get().is_none().then(|| {
-            let undone = run.with(|r| r.undone_by.is_some());
+            let undone = read(run, |r| r.undone_by.is_some());
             let text = if undone { "Rolled back already; what is left can be looked at" } else { "Rollback available" };
             view! { <span class="dim" data-testid="rollback-available">{text}</span> }
         })
@@ -47,7 +48,7 @@ fn roll_back(run: Memo<RunView>) -> AnyView {
         {available}
         <ButtonLink
             kind=ButtonKind::Undo
-            href=Signal::derive(move || link(&format!("/rollback/{}", run.with(|r| r.run_id.to_string()))))
+            href=Signal::derive(move || link(&format!("/rollback/{}", read(run, |r| r.run_id.to_string()))))
             blocked=blocked
             test_id="roll-back"
         >
@@ -78,7 +79,7 @@ fn cancel(run: Memo<RunView>) -> AnyView {
     let blocked = Memo::new(move |_| {
         session
             .why_not(Act::Cancel)
-            .or_else(|| run.with(|r| r.state == RunState::Cancelling).then(|| "It is being cancelled.".to_owned()))
+            .or_else(|| read(run, |r| r.state == RunState::Cancelling).then(|| "It is being cancelled.".to_owned()))
     });
     let consequence = move || {
         run.with(|r| {
