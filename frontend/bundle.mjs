@@ -1,7 +1,7 @@
 // Bundles and minifies what the browser loads. Called by `cargo xtask build`:
 //
 //   node bundle.mjs [--dev] charts IN.ts OUT.js     Chart.js and our wrapper, one ES module
-//   node bundle.mjs [--dev] js IN.js OUT.js         wasm-bindgen's glue, imports left as they are
+//   node bundle.mjs [--dev] js IN.js OUT.js         wasm-bindgen's glue or the loader of parts, imports left as they are
 //   node bundle.mjs [--dev] css OUT.css IN.css...   the style sheets, in the order given
 //
 // Several jobs may follow each other, separated by `--`, so that Node starts once.
@@ -41,6 +41,8 @@ async function glue(input, output) {
     format: "esm",
     minify,
     logLevel: "warning",
+    // wasm-bindgen names the loader of parts once for each part.
+    logOverride: { "duplicate-object-key": "silent" },
   });
   await writeFile(output, code);
 }

@@ -5,8 +5,8 @@
 //! store; all it knows of the outside is [`amend_engine::Engine`], through the server functions in
 //! [`api`].
 //!
-//! To add a page: a module under `pages`, a `<Route>` in [`App`], a style sheet in `style/`, and a line in
-//! `frame::places` so that it can be reached. To add a server function: a file in `api` (see there).
+//! To add a page: a module under `pages`, a line in [`pages::lazy`], a `<Route>` in [`App`], a style
+//! sheet in `style/`, and a line in `frame::places` so that it can be reached. To add a server function: a file in `api` (see there).
 //!
 //! The page's Content-Security-Policy allows no `style` attribute in HTML. Sizes that come from
 //! data are drawn as SVG (see [`components::Bar`]), or set through the DOM once the page runs.
@@ -25,10 +25,13 @@ pub mod interop;
 pub mod live;
 pub mod load;
 pub mod pages;
+mod read;
+#[cfg(feature = "ssr")]
 pub mod shell;
 
 pub use error::AppError;
-pub use shell::{AssetVersion, shell};
+#[cfg(feature = "ssr")]
+pub use shell::{Assets, shell};
 
 use leptos::prelude::*;
 use leptos_meta::{Title, provide_meta_context};
@@ -39,10 +42,7 @@ use leptos_router::{
 };
 
 use frame::Frame;
-use pages::{
-    analysis::AnalysisPage, login::LoginPage, not_found::NotFoundPage, overview::OverviewPage, preview::PreviewPage,
-    rollback::RollbackPage, run::RunPage, run_new::RunNewPage, runs::RunsPage, unresolved::UnresolvedPage,
-};
+use pages::{lazy::LazyPage, login::LoginPage, not_found::NotFoundPage};
 
 /// The whole application: what the server renders into the body, and what the browser takes over.
 #[component]
@@ -57,14 +57,14 @@ pub fn App() -> impl IntoView {
             <Routes fallback=NotFoundPage>
                 <Route path=path!("login") view=LoginPage ssr=SsrMode::Async />
                 <ParentRoute path=path!("") view=Frame>
-                    <Route path=path!("") view=OverviewPage ssr=SsrMode::Async />
-                    <Route path=path!("analysis") view=AnalysisPage ssr=SsrMode::Async />
-                    <Route path=path!("preview") view=PreviewPage ssr=SsrMode::Async />
-                    <Route path=path!("runs") view=RunsPage ssr=SsrMode::Async />
-                    <Route path=path!("runs/new") view=RunNewPage ssr=SsrMode::Async />
-                    <Route path=path!("runs/:id") view=RunPage ssr=SsrMode::Async />
-                    <Route path=path!("rollback/:id") view=RollbackPage ssr=SsrMode::Async />
-                    <Route path=path!("unresolved") view=UnresolvedPage ssr=SsrMode::Async />
+                    <Route path=path!("") view=LazyPage::Overview ssr=SsrMode::Async />
+                    <Route path=path!("analysis") view=LazyPage::Analysis ssr=SsrMode::Async />
+                    <Route path=path!("preview") view=LazyPage::Preview ssr=SsrMode::Async />
+                    <Route path=path!("runs") view=LazyPage::Runs ssr=SsrMode::Async />
+                    <Route path=path!("runs/new") view=LazyPage::RunNew ssr=SsrMode::Async />
+                    <Route path=path!("runs/:id") view=LazyPage::Run ssr=SsrMode::Async />
+                    <Route path=path!("rollback/:id") view=LazyPage::Rollback ssr=SsrMode::Async />
+                    <Route path=path!("unresolved") view=LazyPage::Unresolved ssr=SsrMode::Async />
                     <Route path=path!("*any") view=NotFoundPage ssr=SsrMode::Async />
                 </ParentRoute>
             </Routes>

@@ -50,19 +50,6 @@ where
     Resource::new_with_options(source, fetch, true)
 }
 
-/// Loads while the page is on its way: for what takes a pass over the table.
-pub fn load_behind<S, T, Fut>(
-    source: impl Fn() -> S + Send + Sync + 'static,
-    fetch: impl Fn(S) -> Fut + Send + Sync + 'static,
-) -> Load<T>
-where
-    S: PartialEq + Clone + Send + Sync + 'static,
-    T: Serialize + DeserializeOwned + Send + Sync + 'static,
-    Fut: Future<Output = T> + Send + 'static,
-{
-    Resource::new_with_options(source, fetch, false)
-}
-
 /// A value that the server knows at once and writes into the page.
 pub fn from_page<T: Serialize + DeserializeOwned>(value: impl FnOnce() -> T) -> T {
     SharedValue::<T, JsonBytes>::new_with_encoding(value).into_inner()

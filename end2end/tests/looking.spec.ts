@@ -1,6 +1,7 @@
 // Looking changes nothing: analysis, preview, unresolved, lists.
 
-import { expect, hydrated, numberIn, test } from "../fixtures/amend";
+import { USER, expect, hydrated, numberIn, password, test } from "../fixtures/amend";
+import { LoginPage } from "../pages/login";
 import { PreviewPage } from "../pages/preview";
 
 test("the analysis draws at least three charts and each has a table behind it", async ({ signedIn: page }) => {
@@ -76,6 +77,43 @@ test("the keyboard goes to pages and switches the theme, but not while typing", 
   await page.keyboard.press("/");
   await page.keyboard.type("t");
   await expect(page.getByTestId("jump")).toHaveValue("t");
+});
+
+test("a page whose code does not come says so, and comes when it is loaded anew", async ({ browser, baseURL }) => {
+  // A page of its own, because what fails here is written to the console.
+  const page = await browser.newPage({ baseURL });
+  const login = new LoginPage(page);
+  await login.open();
+  await login.signIn(USER, password());
+  await hydrated(page);
+  const parts: string[] = [];
+  await page.route("**/pkg/*/split_findings.wasm", (route) => {
+    parts.push(route.request().url());
+    return route.abort();
+  });
+  await page.locator("nav").getByRole("link", { name: "Analysis" }).click();
+  await expect(page.getByTestId("error-box")).toHaveAttribute("data-code", "UNREACHABLE");
+  expect(parts.length).toBeGreaterThan(0);
+  await page.unroute("**/pkg/*/split_findings.wasm");
+  await page.getByTestId("load-anew").click();
+  await hydrated(page);
+  await expect(page.getByTestId("error-box")).toHaveCount(0);
+  await expect(page.getByRole("button", { name: /^Analyse/ })).toBeVisible();
+  await page.close();
+});
+
+test("a visit loads the code of the page it begins with, and other code when it goes there", async ({ signedIn: page }) => {
+  const loaded: string[] = [];
+  page.on("request", (request) => {
+    const part = /\/split_(\w+)\.wasm$/.exec(request.url());
+    if (part) loaded.push(part[1] ?? "");
+  });
+  await page.goto("/runs");
+  await hydrated(page);
+  expect([...new Set(loaded)]).toEqual(["watch"]);
+  await page.locator("nav").getByRole("link", { name: "Unresolved" }).click();
+  await expect(page.getByTestId("unresolved-row").first()).toBeVisible();
+  expect([...new Set(loaded)]).toEqual(["watch", "findings"]);
 });
 
 test("nothing is fetched from elsewhere", async ({ signedIn: page, baseURL }) => {

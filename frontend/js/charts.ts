@@ -1,7 +1,7 @@
 // Chart.js behind a surface of four functions, bound from Rust in `app/src/interop/`.
 //
-// The file is bundled to `/pkg/charts.js` and is no part of the first paint: whoever shows a chart
-// appends `<script type="module" src="/pkg/charts.js">` once and goes on at its `load` event. By
+// The file is bundled to `pkg/charts.js` and is no part of the first paint: whoever shows a chart
+// appends `<script type="module" src="/pkg/HASH/charts.js">` once and goes on at its `load` event. By
 // then `globalThis.AmendCharts` is there. README.md beside this file has the contract.
 
 import { type ChartSpec, parseSpec } from "./spec";

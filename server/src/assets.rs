@@ -1,14 +1,20 @@
 //! The web assets, inside the program: compressed at build time, cached for good by version.
 //!
 //! `cargo xtask build` fills `target/site`; each file has a `.br` sibling, and `manifest.json` names
-//! the hash of all of them, which pages put behind `?v=`.
+//! the hash of all of them, which stands in their address, and the files of each part of the module.
+//! Files import each other by relative address, so all that a page loads is of one version; another
+//! version's files are not here, rather than being others than the page was made for.
 
-use std::sync::LazyLock;
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, LazyLock},
+};
 
+use amend_app::Assets;
 use axum::{
     Router,
     body::Body,
-    extract::{Path, RawQuery},
+    extract::Path,
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
     routing::get,
@@ -27,43 +33,49 @@ const FOR_GOOD: HeaderValue = HeaderValue::from_static("public, max-age=31536000
 const ASK: HeaderValue = HeaderValue::from_static("public, no-cache");
 
 pub(crate) fn routes() -> Router<AppState> {
-    Router::new().route("/pkg/{*file}", get(package)).route("/favicon.svg", get(favicon))
+    Router::new().route("/pkg/{version}/{*file}", get(package)).route("/favicon.svg", get(favicon))
 }
 
-/// The hash of all assets; empty in a build without any.
-pub(crate) fn version() -> String {
+/// What this build has; of version `none` and empty in a build without any.
+pub(crate) fn embedded() -> &'static Assets {
     #[derive(serde::Deserialize)]
     struct Manifest {
         hash: String,
+        parts: BTreeMap<String, Vec<String>>,
     }
-    fn read() -> String {
+    fn read() -> Assets {
+        let none = || Assets { version: "none".into(), ..Assets::default() };
         let Some(file) = Site::get("manifest.json") else {
             tracing::warn!(
                 "this build has no web assets: pages come without style and script. `cargo xtask build` makes them"
             );
-            return String::new();
+            return none();
         };
         serde_json::from_slice(&file.data).map_or_else(
             |error| {
                 tracing::error!(error = %error, "manifest.json of the web assets cannot be read");
-                String::new()
+                none()
             },
-            |manifest: Manifest| manifest.hash,
+            |manifest: Manifest| Assets { version: manifest.hash, parts: Arc::new(manifest.parts) },
         )
     }
-    static EMBEDDED: LazyLock<String> = LazyLock::new(read);
-    EMBEDDED.clone()
+    static EMBEDDED: LazyLock<Assets> = LazyLock::new(read);
+    &EMBEDDED
 }
 
-async fn package(Path(file): Path<String>, RawQuery(query): RawQuery, headers: HeaderMap) -> Response {
-    serve(&format!("pkg/{file}"), query.as_deref(), &headers)
+async fn package(Path((version, file)): Path<(String, String)>, headers: HeaderMap) -> Response {
+    if version != embedded().version {
+        return (StatusCode::NOT_FOUND, "This server has another version of the page's files. Reload the page.")
+            .into_response();
+    }
+    serve(&format!("pkg/{file}"), &headers, FOR_GOOD)
 }
 
-async fn favicon(RawQuery(query): RawQuery, headers: HeaderMap) -> Response {
-    serve("favicon.svg", query.as_deref(), &headers)
+async fn favicon(headers: HeaderMap) -> Response {
+    serve("favicon.svg", &headers, ASK)
 }
 
-fn serve(path: &str, query: Option<&str>, asked: &HeaderMap) -> Response {
+fn serve(path: &str, asked: &HeaderMap, keep: HeaderValue) -> Response {
     let brotli = accepts_brotli(asked).then(|| Site::get(&format!("{path}.br"))).flatten();
     let encoded = brotli.is_some();
     // A compressed sibling is no file of its own.
@@ -72,8 +84,6 @@ fn serve(path: &str, query: Option<&str>, asked: &HeaderMap) -> Response {
         return (StatusCode::NOT_FOUND, "There is no such file.").into_response();
     };
     let etag = etag(&file);
-    let versioned = query
-        .is_some_and(|q| q.split('&').any(|p| p.strip_prefix("v=").is_some_and(|v| v == version() && !v.is_empty())));
     let mut response = if matches_etag(asked, &etag) {
         StatusCode::NOT_MODIFIED.into_response()
     } else {
@@ -90,7 +100,7 @@ fn serve(path: &str, query: Option<&str>, asked: &HeaderMap) -> Response {
         headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("br"));
     }
     headers.insert(header::VARY, HeaderValue::from_static("accept-encoding"));
-    headers.insert(header::CACHE_CONTROL, if versioned { FOR_GOOD } else { ASK });
+    headers.insert(header::CACHE_CONTROL, keep);
     response
 }
 

@@ -70,7 +70,9 @@ fn form_encoded(text: &str) -> String {
 }
 
 async fn what_is_open_is_open(site: &Site) {
-    for (path, status) in [("/health/live", 200), ("/health/ready", 200), ("/login", 200), ("/pkg/nothing.js", 404)] {
+    for (path, status) in
+        [("/health/live", 200), ("/health/ready", 200), ("/login", 200), ("/pkg/none/nothing.js", 404)]
+    {
         assert_eq!(site.send(site.request(Method::GET, path)).await.status, status, "{path}");
     }
 }
@@ -212,20 +214,19 @@ async fn assets_are_compressed_and_cached_by_version(site: &Site) {
     let Ok(manifest) = std::fs::read_to_string(manifest) else { return };
     let manifest: serde_json::Value = serde_json::from_str(&manifest).unwrap();
     let version = manifest["hash"].as_str().unwrap();
-    let get = |path: String| site.request(Method::GET, &path);
-    let plain = site.send(get("/pkg/amend.js".into())).await;
+    let get = |file: &str| site.request(Method::GET, &format!("/pkg/{version}/{file}"));
+    let plain = site.send(get("amend.js")).await;
     assert_eq!((plain.status, plain.header("content-encoding")), (200, ""));
     assert_eq!(plain.header("content-type"), "text/javascript; charset=utf-8");
-    assert_eq!(plain.header("cache-control"), "public, no-cache");
-    let small = site.send(get("/pkg/amend.js".into()).header(header::ACCEPT_ENCODING, "gzip, br")).await;
+    assert_eq!(plain.header("cache-control"), "public, max-age=31536000, immutable");
+    let small = site.send(get("amend.js").header(header::ACCEPT_ENCODING, "gzip, br")).await;
     assert_eq!((small.status, small.header("content-encoding")), (200, "br"));
     assert_ne!(small.header("etag"), plain.header("etag"));
-    let same = get("/pkg/amend.js".into()).header(header::IF_NONE_MATCH, plain.header("etag"));
+    let same = get("amend.js").header(header::IF_NONE_MATCH, plain.header("etag"));
     let same = site.send(same).await;
     assert_eq!((same.status, same.text.as_str()), (304, ""));
-    let versioned = site.send(get(format!("/pkg/amend_bg.wasm?v={version}"))).await;
-    assert_eq!(versioned.header("cache-control"), "public, max-age=31536000, immutable");
-    assert_eq!(versioned.header("content-type"), "application/wasm");
-    let stale = site.send(get("/pkg/amend_bg.wasm?v=old".into())).await;
-    assert_eq!(stale.header("cache-control"), "public, no-cache");
+    let module = site.send(get("amend_bg.wasm")).await;
+    assert_eq!(module.header("content-type"), "application/wasm");
+    let stale = site.send(site.request(Method::GET, "/pkg/old/amend_bg.wasm")).await;
+    assert_eq!((stale.status, stale.header("cache-control")), (404, "no-store"));
 }

@@ -2,6 +2,8 @@
 
 use leptos::prelude::*;
 
+use crate::read::read;
+
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum ButtonKind {
     #[default]
@@ -77,10 +79,10 @@ pub fn ButtonLink(
         <a
             class=kind.class()
             data-testid=test_id
-            href=move || blocked.with(Option::is_none).then(|| href.get())
-            role=move || blocked.with(Option::is_some).then_some("link")
-            tabindex=move || blocked.with(Option::is_some).then_some("0")
-            aria-disabled=move || blocked.with(Option::is_some).then_some("true")
+            href=move || read(blocked, Option::is_none).then(|| href.get())
+            role=move || read(blocked, Option::is_some).then_some("link")
+            tabindex=move || read(blocked, Option::is_some).then_some("0")
+            aria-disabled=move || read(blocked, Option::is_some).then_some("true")
             title=move || blocked.get()
         >
             {children()}

@@ -8,6 +8,9 @@ use crate::AppError;
 #[component]
 pub fn ErrorBox(
     #[prop(into)] error: AppError,
+    /// It stands in place of the whole page, and its first line is the page's heading.
+    #[prop(optional)]
+    whole_page: bool,
     /// More to do than the error itself advises.
     #[prop(optional)]
     children: Option<Children>,
@@ -17,7 +20,11 @@ pub fn ErrorBox(
     });
     view! {
         <section class="error-box" role="alert" data-testid="error-box" data-code=error.code()>
-            <h2>{error.happened()}</h2>
+            {if whole_page {
+                view! { <h1 class="h2">{error.happened()}</h1> }.into_any()
+            } else {
+                view! { <h2>{error.happened()}</h2> }.into_any()
+            }}
             <dl>
                 <dt>"Kept safe"</dt>
                 <dd>{error.kept_safe()}</dd>

@@ -3,6 +3,8 @@
 use amend_domain::ErrorCode;
 use leptos::prelude::*;
 
+use crate::read::read;
+
 use super::{ErrorBox, Skeleton};
 use crate::{AppError, load::Load};
 
@@ -31,11 +33,11 @@ where
                     });
                     let error = Memo::new(move |_| resource.get().and_then(Result::err));
                     let there = Memo::new(move |_| {
-                        good.with(Option::is_some) && !error.with(|e| e.as_ref().is_some_and(is_gone))
+                        read(good, Option::is_some) && !error.with(|e| e.as_ref().is_some_and(is_gone))
                     });
                     let children = children.clone();
                     view! {
-                        {move || error.get().map(|error| view! { <ErrorBox error /> })}
+                        {move || error.get().map(|error| view! { <ErrorBox error whole_page=!there.get_untracked() /> })}
                         {move || {
                             let first = there.get().then(|| good.get_untracked()).flatten()?;
                             Some(children(Memo::new(move |_| good.get().unwrap_or_else(|| first.clone())).into()))

@@ -3,6 +3,8 @@
 use amend_domain::{RunState, RunView};
 use leptos::prelude::*;
 
+use crate::read::read;
+
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Tone {
     #[default]
@@ -48,21 +50,24 @@ pub const fn state_tone(state: RunState) -> Tone {
 
 /// The state of a run; one that was undone says so beside it.
 #[component]
-pub fn StateTag(#[prop(into)] run: Signal<RunView>, #[prop(optional)] test_id: Option<&'static str>) -> impl IntoView {
-    let tone = Signal::derive(move || state_tone(run.with(|r| r.state)));
-    let text = Signal::derive(move || run.with(|r| r.state.as_str().to_owned()));
-    let undone = move || {
-        run.with(|r| r.undone_by.is_some())
-            .then(|| view! { <Tag tone=Signal::stored(Tone::Warn) text="rolled back" /> })
-    };
-    view! {
-        <span class="tags">
-            {match test_id {
-                Some(test_id) => view! { <Tag tone text test_id /> },
-                None => view! { <Tag tone text /> },
-            }}
+pub fn StateTag(
+    #[prop(into)] run: Signal<RunView>,
+    /// There is room for one tag: that a run was undone takes the place of its state.
+    #[prop(optional)]
+    alone: bool,
+    #[prop(optional)] test_id: Option<&'static str>,
+) -> impl IntoView {
+    let state = Memo::new(move |_| read(run, |r| (r.state, r.undone_by.is_some())));
+    let tags = move || {
+        let (state, undone) = state.get();
+        let own = (!(undone && alone)).then(|| {
+            view! { <span class=state_tone(state).class() data-testid=test_id>{state.as_str()}</span> }
+        });
+        let undone = undone.then(|| view! { <span class=Tone::Warn.class()>"rolled back"</span> });
+        view! {
+            {own}
             {undone}
-        </span>
-    }
-    .into_any()
+        }
+    };
+    view! { <span class="tags">{tags}</span> }.into_any()
 }

@@ -27,8 +27,8 @@ fn targets(text: &str) -> Vec<Target> {
     if is_run {
         found.push(Target { kind: "Run", name: text.into(), path: format!("/runs/{}", url_part(text)) });
     }
-    let lower = text.to_lowercase();
-    found.extend(PLACES.iter().filter(|p| p.name.to_lowercase().starts_with(&lower)).map(|p| Target {
+    let lower = text.to_ascii_lowercase();
+    found.extend(PLACES.iter().filter(|p| p.name.to_ascii_lowercase().starts_with(&lower)).map(|p| Target {
         kind: "Page",
         name: p.name.into(),
         path: p.path.into(),

@@ -102,6 +102,6 @@ fn append_script(state: &ArcRwSignal<Library>) -> Result<(), JsValue> {
 
 /// The bundle of this build: the shell writes the version of the assets into the body.
 fn address(document: &web_sys::Document) -> String {
-    let version = document.body().and_then(|body| body.dataset().get("assetVersion"));
-    version.map_or_else(|| "/pkg/charts.js".into(), |version| format!("/pkg/charts.js?v={version}"))
+    let version = document.body().and_then(|body| body.dataset().get("assetVersion")).unwrap_or_default();
+    format!("/pkg/{version}/charts.js")
 }

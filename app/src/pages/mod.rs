@@ -1,6 +1,7 @@
 //! The pages, one module each.
 
 pub mod analysis;
+pub mod lazy;
 pub mod login;
 pub mod not_found;
 pub mod overview;

@@ -1,6 +1,6 @@
 //! Pages and server functions: Leptos behind the same engine as every other door.
 
-use amend_app::{App, AssetVersion, shell};
+use amend_app::{App, shell};
 use axum::{
     Router,
     http::{HeaderValue, header},
@@ -19,10 +19,7 @@ pub(super) fn routes(state: &AppState) -> Router<AppState> {
     let engine = state.engine.clone();
     let context = move || {
         provide_context(engine.clone());
-        let version = assets::version();
-        if !version.is_empty() {
-            provide_context(AssetVersion(version));
-        }
+        provide_context(assets::embedded().clone());
         allow_own_scripts();
     };
     let (routes, _) = generate_route_list_with_exclusions_and_ssg_and_context(App, None, context.clone());

@@ -5,6 +5,7 @@
 
 mod compress;
 mod sizes;
+mod split;
 mod stamp;
 
 use std::fs::File;
@@ -51,26 +52,32 @@ pub fn assets(mode: Mode) -> anyhow::Result<()> {
     std::fs::create_dir_all(fresh.join("pkg"))?;
 
     let module = process::step("web assets: WebAssembly module", || compile(mode))?;
-    process::step("web assets: bindings", || bind(&module, &fresh.join("pkg"), mode))?;
+    let pkg = fresh.join("pkg");
+    let cut = process::step("web assets: parts", || split::split(&module, &pkg))?;
+    process::step("web assets: bindings", || bind(&cut.main, &pkg, mode))?;
     if mode == Mode::Release {
-        process::step("web assets: wasm-opt", || optimise(&fresh.join("pkg/amend_bg.wasm")))?;
+        process::step("web assets: wasm-opt", || {
+            cut.modules.iter().chain([&pkg.join("amend_bg.wasm")]).try_for_each(|module| optimise(module))
+        })?;
     }
     process::step("web assets: scripts and styles", || bundle(&fresh, mode))?;
     copy_folder(&paths::root().join("style/static"), &fresh)?;
     let hash = stamp::of_folder(&fresh)?;
     process::step("web assets: brotli", || compress::folder(&fresh, mode))?;
-    let manifest = json!({
-        "js": "/pkg/amend.js",
-        "wasm": "/pkg/amend_bg.wasm",
-        "css": "/pkg/amend.css",
-        "charts": "/pkg/charts.js",
-        "hash": &hash[..8],
-    });
+    let manifest = json!({ "hash": &hash[..8], "parts": cut.parts });
     std::fs::write(fresh.join("manifest.json"), format!("{manifest:#}\n"))?;
 
     remove(&site)?;
     std::fs::rename(&fresh, &site).context("cannot put the new web assets in place")?;
     std::fs::write(&stamp_file, stamp).with_context(|| format!("cannot write {}", stamp_file.display()))
+}
+
+/// The parts that the manifest of a built site names.
+fn parts_in(site: &Path) -> anyhow::Result<split::Parts> {
+    let file = site.join("manifest.json");
+    let text = std::fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
+    let manifest: serde_json::Value = serde_json::from_str(&text)?;
+    serde_json::from_value(manifest["parts"].clone()).with_context(|| format!("{} names no parts", file.display()))
 }
 
 /// Two builds at once would make the same folder; the second waits, and mostly finds the work done.
@@ -137,6 +144,8 @@ fn bind(module: &Path, pkg: &Path, mode: Mode) -> anyhow::Result<()> {
         .web(true)?
         .typescript(false)
         .omit_default_module_path(false)
+        // The parts import memory, table and stack pointer.
+        .keep_lld_exports(true)
         .debug(mode == Mode::Dev)
         .remove_name_section(mode == Mode::Release)
         .remove_producers_section(mode == Mode::Release)
@@ -158,7 +167,7 @@ fn optimise(module: &Path) -> anyhow::Result<()> {
 fn bundle(site: &Path, mode: Mode) -> anyhow::Result<()> {
     let styles = style_sheets(&paths::root().join("style"))?;
     let pkg = site.join("pkg");
-    let glue = pkg.join("amend.js");
+    let [glue, loader] = ["amend.js", split::LOADER].map(|name| pkg.join(name));
     let mut node = process::command("node");
     node.arg("frontend/bundle.mjs");
     if mode == Mode::Dev {
@@ -167,8 +176,9 @@ fn bundle(site: &Path, mode: Mode) -> anyhow::Result<()> {
     node.args(["charts", "frontend/js/charts.ts"])
         .arg(pkg.join("charts.js"))
         .args(["--", "js"])
-        .arg(&glue)
-        .arg(&glue)
+        .args([&glue, &glue])
+        .args(["--", "js"])
+        .args([&loader, &loader])
         .args(["--", "css"])
         .arg(pkg.join("amend.css"))
         .args(styles);

@@ -7,6 +7,7 @@ use crate::{
     components::{Card, FindingLegend, Segment, StackBar, finding_fill, finding_name},
     format,
     frame::use_link,
+    read::read,
 };
 
 /// Classes shown here; the analysis page has them all.
@@ -14,7 +15,7 @@ const MOST: usize = 9;
 
 pub(super) fn card(analysis: Signal<Option<Analysis>>, faults_only: Signal<bool>) -> AnyView {
     let link = use_link();
-    let classes = Memo::new(move |_| analysis.with(|a| a.as_ref().map(|a| a.by_class.clone()).unwrap_or_default()));
+    let classes = Memo::new(move |_| read(analysis, |a| a.as_ref().map(|a| a.by_class.clone()).unwrap_or_default()));
     let legend = move || {
         let findings = Finding::ALL.into_iter().filter(|f| !(faults_only.get() && *f == Finding::Correct)).collect();
         view! { <FindingLegend findings /> }

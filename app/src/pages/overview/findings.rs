@@ -8,6 +8,7 @@ use crate::{
     components::{Card, FindingName},
     format,
     frame::use_link,
+    read::read,
 };
 
 /// Trouble first, what is right last.
@@ -22,7 +23,7 @@ const ORDER: [Finding; 7] = [
 ];
 
 pub(super) fn card(analysis: Signal<Option<Analysis>>, trend: Signal<Vec<Snapshot>>) -> AnyView {
-    let before = Memo::new(move |_| trend.with(|t| yesterday(t).cloned()));
+    let before = Memo::new(move |_| read(trend, |t| yesterday(t).cloned()));
     let note = Signal::derive(move || before.get().map(|b| format!("since {}", format::moment(b.at))));
     let rows = ORDER.map(|finding| row(finding, analysis, before)).collect_view();
     view! {
@@ -47,7 +48,7 @@ fn row(finding: Finding, analysis: Signal<Option<Analysis>>, before: Memo<Option
     let link = use_link();
     let rows = move || analysis.with(|a| a.as_ref().map_or(0, |a| a.counts().get(finding)));
     let missing = move || {
-        let (null, blank) = analysis.with(|a| a.as_ref().map(|a| (a.missing.null, a.missing.blank)))?;
+        let (null, blank) = read(analysis, |a| a.as_ref().map(|a| (a.missing.null, a.missing.blank)))?;
         (finding == Finding::Missing && null > 0 && blank > 0).then(|| {
             let text = format!("{} null, {} blank", format::count(null), format::count(blank));
             view! { <small class="dim num">{text}</small> }

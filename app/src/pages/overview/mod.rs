@@ -6,7 +6,7 @@ mod now;
 mod score;
 mod verdict;
 
-use amend_domain::{Act, Analysis};
+use amend_domain::{Act, Analysis, Mode};
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::use_query_map;
@@ -22,6 +22,7 @@ use crate::{
     live::use_live,
     load::load_first,
     pages::runs::RunsTable,
+    read::read,
 };
 
 type AnalyzeAction = Action<(), Result<Analysis, AppError>>;
@@ -50,7 +51,7 @@ pub fn OverviewPage() -> impl IntoView {
 }
 
 fn body(data: Signal<Overview>, analyze: AnalyzeAction) -> AnyView {
-    let analysed = Memo::new(move |_| data.with(|d| d.analysis.is_some()));
+    let analysed = Memo::new(move |_| read(data, |d| d.analysis.is_some()));
     (move || if analysed.get() { report(data, analyze) } else { first_time(data, analyze) }).into_any()
 }
 
@@ -85,10 +86,16 @@ fn report(data: Signal<Overview>, analyze: AnalyzeAction) -> AnyView {
     let link = use_link();
     let session = use_session();
     let query = use_query_map();
-    let faults_only = Memo::new(move |_| query.with(|q| q.get("scale").as_deref() == Some("faults")));
-    let analysis = Memo::new(move |_| data.with(|d| d.analysis.clone()));
-    let trend = Memo::new(move |_| data.with(|d| d.trend.clone()));
-    let newest = Signal::derive(move || data.with(|d| d.runs.clone()));
+    let faults_only = Memo::new(move |_| read(query, |q| q.get("scale").as_deref() == Some("faults")));
+    let analysis = Memo::new(move |_| read(data, |d| d.analysis.clone()));
+    let trend = Memo::new(move |_| read(data, |d| d.trend.clone()));
+    let newest = Signal::derive(move || read(data, |d| d.runs.clone()));
+    let nothing_to_correct = Memo::new(move |_| {
+        read(analysis, |a| {
+            let counts = a.as_ref().map(Analysis::counts).unwrap_or_default();
+            Mode::Overwrite.correctable(&counts) == 0 && verdict::for_a_person(&counts) > 0
+        })
+    });
     let note = move || session.why_not(Act::Run).map(|why| view! { <span class="dim">{why}</span> });
     view! {
         <PageHead title=move || verdict::headline(analysis.into()) lead=move || verdict::lead(analysis.into(), trend.into())>
@@ -101,9 +108,7 @@ fn report(data: Signal<Overview>, analyze: AnalyzeAction) -> AnyView {
             >
                 {move || if analyze.pending().get() { "Analysing" } else { "Analyse again" }}
             </Button>
-            <ButtonLink kind=ButtonKind::Go href=Signal::derive(move || link("/preview")) test_id="to-preview">
-                "Preview the correction"
-            </ButtonLink>
+            {move || next_step(nothing_to_correct.get())}
         </PageHead>
         <div class="cols c3">
             {score::card(analysis.into(), trend.into())}
@@ -123,4 +128,20 @@ fn report(data: Signal<Overview>, analyze: AnalyzeAction) -> AnyView {
         </div>
     }
     .into_any()
+}
+
+/// The one act that the page leads to.
+fn next_step(only_people_can_help: bool) -> AnyView {
+    let link = use_link();
+    let to = move |path: &'static str| Signal::derive(move || link(path));
+    if only_people_can_help {
+        view! {
+            <ButtonLink href=to("/preview") test_id="to-preview">"Preview"</ButtonLink>
+            <ButtonLink kind=ButtonKind::Go href=to("/unresolved") test_id="to-unresolved">"See what needs a person"</ButtonLink>
+        }
+        .into_any()
+    } else {
+        view! { <ButtonLink kind=ButtonKind::Go href=to("/preview") test_id="to-preview">"Preview the correction"</ButtonLink> }
+            .into_any()
+    }
 }

@@ -10,6 +10,7 @@ use crate::{
     frame::{use_link, use_rule},
     live::use_live,
     pages::runs::words,
+    read::read,
 };
 
 /// The active run: what is heard of it, or what was loaded with the page.
@@ -18,7 +19,7 @@ fn active(data: Signal<Overview>) -> Memo<Option<RunView>> {
     let heard = live.active(use_rule());
     Memo::new(move |_| {
         heard.get().or_else(|| {
-            let loaded = data.with(|d| d.runs.iter().find(|r| r.state.is_active()).cloned())?;
+            let loaded = read(data, |d| d.runs.iter().find(|r| r.state.is_active()).cloned())?;
             Some(live.overlay(loaded)).filter(|r| r.state.is_active())
         })
     })
@@ -27,13 +28,13 @@ fn active(data: Signal<Overview>) -> Memo<Option<RunView>> {
 /// Only what runs, for a page that has no room for more.
 pub(super) fn in_progress(data: Signal<Overview>) -> AnyView {
     let active = active(data);
-    let there = Memo::new(move |_| active.with(Option::is_some));
+    let there = Memo::new(move |_| read(active, Option::is_some));
     (move || there.get().then(|| card(data))).into_any()
 }
 
 pub(super) fn card(data: Signal<Overview>) -> AnyView {
     let active = active(data);
-    let there = Memo::new(move |_| active.with(Option::is_some));
+    let there = Memo::new(move |_| read(active, Option::is_some));
     (move || if there.get() { running(active) } else { resting(data) }).into_any()
 }
 
@@ -44,23 +45,23 @@ fn running(active: Memo<Option<RunView>>) -> AnyView {
         active.get().unwrap_or_else(|| before.cloned().unwrap_or_else(|| first.clone()))
     });
     let link = use_link();
-    let of = move || run.with(words::changed_of);
+    let of = move || read(run, words::changed_of);
     view! {
         <Card title="Run in progress" test_id="run-in-progress" tools=move || view! { <StateTag run=run /> }>
-            <p class="num">{move || run.with(words::what)}</p>
+            <p class="num">{move || read(run, words::what)}</p>
             <Facts>
-                <Fact value=Signal::derive(move || format!("{:.1} %", run.with(RunView::progress))) label=Signal::derive(of) />
-                <Fact value=Signal::derive(move || run.with(words::rate)) label="rows a second" />
-                <Fact value=Signal::derive(move || run.with(words::eta)) label="left, about" />
+                <Fact value=Signal::derive(move || format!("{:.1} %", read(run, RunView::progress))) label=Signal::derive(of) />
+                <Fact value=Signal::derive(move || read(run, words::rate)) label="rows a second" />
+                <Fact value=Signal::derive(move || read(run, words::eta)) label="left, about" />
             </Facts>
             <Bar
-                share=Signal::derive(move || run.with(RunView::progress))
+                share=Signal::derive(move || read(run, RunView::progress))
                 label="Progress of the run"
                 text=Signal::derive(of)
                 test_id="overview-progress"
             />
             <div class="acts">
-                <ButtonLink href=Signal::derive(move || link(&format!("/runs/{}", run.with(|r| r.run_id.to_string()))))>
+                <ButtonLink href=Signal::derive(move || link(&format!("/runs/{}", read(run, |r| r.run_id.to_string()))))>
                     "Open"
                 </ButtonLink>
             </div>
@@ -71,7 +72,7 @@ fn running(active: Memo<Option<RunView>>) -> AnyView {
 
 fn resting(data: Signal<Overview>) -> AnyView {
     let link = use_link();
-    let last = move || data.with(|d| d.runs.iter().find(|r| r.state.is_over()).cloned());
+    let last = move || read(data, |d| d.runs.iter().find(|r| r.state.is_over()).cloned());
     view! {
         <Card title="Nothing is running" test_id="nothing-running">
             {move || match last() {
@@ -80,8 +81,8 @@ fn resting(data: Signal<Overview>) -> AnyView {
                     let took = format::duration(run.duration_ms);
                     let id = run.run_id.to_string();
                     let what = words::what(&run);
-                    let changed = format::counted(run.changed, "row", "rows");
-                    let checked = run.validation.as_ref().map_or("not validated", |v| if v.passed { "proved" } else { "not proved" });
+                    let changed = format::count(run.changed);
+                    let checked = run.validation.as_ref().map_or("unchecked", |v| if v.passed { "proved" } else { "not proved" });
                     view! {
                         <p>
                             "Last: "
@@ -93,7 +94,7 @@ fn resting(data: Signal<Overview>) -> AnyView {
                             "."
                         </p>
                         <Facts>
-                            <Fact value=changed label="changed" />
+                            <Fact value=changed label="rows changed" />
                             <Fact value=took label="took" />
                             <Fact value=checked label="by validation" />
                         </Facts>

@@ -8,14 +8,15 @@ use crate::{
     api::overview::TREND_DAYS,
     components::{Axis, Card, Point, TrendLine},
     format,
+    read::read,
 };
 
 const PERCENT: Axis = Axis { words: |v| format!("{v:.1}"), floor: None, most: 100.0, least_span: 1.0 };
 
 pub(super) fn card(analysis: Signal<Option<Analysis>>, trend: Signal<Vec<Snapshot>>) -> AnyView {
-    let score = move || analysis.with(|a| a.as_ref().map_or(0.0, |a| a.score));
+    let score = move || read(analysis, |a| a.as_ref().map_or(0.0, |a| a.score));
     let parts = move || {
-        analysis.with(|a| {
+        read(analysis, |a| {
             a.as_ref().map(|a| {
                 format!(
                     "{} % have a value, {} % have a usable reference",
@@ -26,24 +27,27 @@ pub(super) fn card(analysis: Signal<Option<Analysis>>, trend: Signal<Vec<Snapsho
         })
     };
     let drift = move || {
-        let points = trend.with(|t| week(t, score()))?;
-        let (class, word) = if points < 0.0 { ("down", "down") } else { ("up", "up") };
+        let drift = trend.with(|t| week(t, score()))?;
+        let word = if drift.points < 0.0 { "down" } else { "up" };
         Some(view! {
-            <p class="dim num">
-                <b class=class>{format!("{word} {:.2} points", points.abs())}</b>
-                " in 7 days"
-            </p>
+            <span class="dim">
+                <b class=word>{format!("{word} {:.2} points", drift.points.abs())}</b>
+                " "
+                {drift.span()}
+            </span>
         })
     };
     let points = Signal::derive(move || trend.with(|t| t.iter().map(point).collect::<Vec<_>>()));
     view! {
         <Card title="Quality score" note=format!("{TREND_DAYS} days")>
-            <div class="big num" data-testid="score">
-                {move || format::percent(score())}
-                <small>" %"</small>
+            <div class="big num">
+                <span>
+                    <span data-testid="score">{move || format::percent(score())}</span>
+                    <small>" %"</small>
+                </span>
+                {drift}
             </div>
             <p class="dim num">{parts}</p>
-            {drift}
             <TrendLine
                 points
                 label="Quality score over time, in percent"

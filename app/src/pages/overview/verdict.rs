@@ -1,12 +1,13 @@
 //! The verdict in words and numbers.
 
 use amend_domain::{Analysis, FindingCounts, Mode, analysis::Snapshot};
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use leptos::prelude::*;
 
 use crate::{
     components::Moment,
     format::{self, count, counted},
+    read::read,
 };
 
 /// Rows that no correction may decide.
@@ -16,7 +17,7 @@ pub(super) const fn for_a_person(counts: &FindingCounts) -> i64 {
 
 pub(super) fn headline(analysis: Signal<Option<Analysis>>) -> impl IntoView {
     move || {
-        let counts = analysis.with(|a| a.as_ref().map(Analysis::counts)).unwrap_or_default();
+        let counts = read(analysis, |a| a.as_ref().map(Analysis::counts)).unwrap_or_default();
         let wrong = Mode::Overwrite.correctable(&counts);
         let person = for_a_person(&counts);
         let (number, words, bad) = if counts.total() == 0 {
@@ -49,12 +50,9 @@ pub(super) fn lead(analysis: Signal<Option<Analysis>>, trend: Signal<Vec<Snapsho
         let person = for_a_person(&counts);
         let person = (person > 0 && Mode::Overwrite.correctable(&counts) > 0)
             .then(|| format!("{} a person. ", counted(person, "row needs", "rows need")));
-        let drift = trend.with(|t| week(t, analysis.score)).map(|points| {
-            if points < 0.0 {
-                format!("Quality is down {:.2} points in 7 days. ", -points)
-            } else {
-                format!("Quality is up {points:.2} points in 7 days. ")
-            }
+        let drift = trend.with(|t| week(t, analysis.score)).map(|drift| {
+            let way = if drift.points < 0.0 { "down" } else { "up" };
+            format!("Quality is {way} {:.2} points {}. ", drift.points.abs(), drift.span())
         });
         Some(view! {
             <p>
@@ -71,20 +69,35 @@ pub(super) fn lead(analysis: Signal<Option<Analysis>>, trend: Signal<Vec<Snapsho
     }
 }
 
-/// The change against the newest snapshot that is a week old or older (or the oldest within the
-/// week, where there is none); nothing where that is no change worth a word.
-pub(super) fn week(trend: &[Snapshot], score: f64) -> Option<f64> {
+/// How the score moved within a week.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Drift {
+    pub points: f64,
+    /// What it is measured against, where that is younger than a week.
+    since: Option<DateTime<Utc>>,
+}
+
+impl Drift {
+    /// `in 7 days`, or since when.
+    pub(super) fn span(&self) -> String {
+        self.since.map_or_else(|| "in 7 days".into(), |at| format!("since {}", format::moment(at)))
+    }
+}
+
+/// The change against the newest snapshot that is a week old or older (or the oldest there is, where
+/// all are younger); nothing where that is no change worth a word.
+pub(super) fn week(trend: &[Snapshot], score: f64) -> Option<Drift> {
     let last = trend.last()?;
     let edge = last.at - TimeDelta::days(7);
-    let before = trend.iter().rev().find(|s| s.at <= edge).or_else(|| trend.first())?;
+    let old = trend.iter().rev().find(|s| s.at <= edge);
+    let before = old.or_else(|| trend.first())?;
     let points = score - before.score;
-    (points.abs() >= 0.005).then_some(points)
+    (points.abs() >= 0.005).then(|| Drift { points, since: old.is_none().then_some(before.at) })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use chrono::DateTime;
 
     fn snapshot(day: i64, score: f64) -> Snapshot {
         let at = DateTime::from_timestamp(day * 86_400, 0).unwrap_or_default();
@@ -94,7 +107,8 @@ mod tests {
     #[test]
     fn the_week_is_measured_against_the_day_before_it() {
         let trend = [snapshot(0, 99.0), snapshot(2, 97.0), snapshot(5, 96.0), snapshot(10, 94.0)];
-        assert_eq!(week(&trend, 94.0), Some(-3.0));
+        assert_eq!(week(&trend, 94.0).map(|d| (d.points, d.since)), Some((-3.0, None)));
+        assert_eq!(week(&trend[..2], 97.0).map(|d| d.since), Some(Some(trend[0].at)));
         assert_eq!(week(&trend[3..], 94.0), None);
         assert_eq!(week(&[], 94.0), None);
     }

@@ -7,7 +7,10 @@ use amend_domain::{Finding, Mode, RowFilter, finding::is_blank};
 use leptos::{html, prelude::*};
 use leptos_router::{NavigateOptions, hooks::use_navigate};
 
-use super::url::{View, toggle};
+use super::{
+    rows::seconds,
+    url::{View, toggle},
+};
 use crate::{
     api::rows::Facets,
     components::{FindingSwatch, finding_name},
@@ -116,7 +119,6 @@ fn Fields(view: Memo<View>, facets: Signal<Facets>) -> impl IntoView {
     view! {
         <div class="filter-fields">
             <form
-                role="search"
                 action="/preview"
                 method="get"
                 on:submit=move |event| {
@@ -303,10 +305,10 @@ pub fn parts(filter: &RowFilter) -> Vec<(String, String, RowFilter)> {
         part(name, value.clone(), &|f| drop(f.dimensions.remove(i)));
     }
     if let Some(t) = filter.from {
-        part("from", t.format("%Y-%m-%d %H:%M").to_string(), &|f| f.from = None);
+        part("from", seconds(t), &|f| f.from = None);
     }
     if let Some(t) = filter.until {
-        part("until", t.format("%Y-%m-%d %H:%M").to_string(), &|f| f.until = None);
+        part("until", seconds(t), &|f| f.until = None);
     }
     all
 }

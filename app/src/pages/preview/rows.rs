@@ -1,10 +1,10 @@
 //! One row of the grid.
 
 use amend_domain::{FindingRow, Mode, RowSort, finding::is_blank};
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Datelike, Utc};
 use leptos::prelude::*;
 
-use crate::components::FindingName;
+use crate::{components::FindingName, format};
 
 /// A column, in the order of the grid. Each can be hidden but the two that say what happens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -162,5 +162,17 @@ fn will_be(proposed: Option<String>, changes: bool, mode: Mode) -> AnyView {
 
 /// `2025-03-10 14:00:00`.
 pub fn seconds(t: DateTime<Utc>) -> String {
-    t.format("%Y-%m-%d %H:%M:%S").to_string()
+    // Not by a pattern: chrono's interpreter of patterns would be in the module for this alone.
+    format!("{:04}-{:02}-{:02} {}", t.year(), t.month(), t.day(), format::clock(t))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_is_written_to_the_second() {
+        let t = DateTime::from_timestamp(1_772_528_467, 999).unwrap_or_default();
+        assert_eq!(seconds(t), "2026-03-03 09:01:07");
+    }
 }

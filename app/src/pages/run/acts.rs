@@ -12,17 +12,18 @@ use crate::{
     frame::use_link,
     live::use_live,
     pages::runs::words,
+    read::read,
 };
 
 pub(super) fn acts(run: Memo<RunView>) -> AnyView {
-    let over = Memo::new(move |_| run.with(|r| r.state.is_over()));
+    let over = Memo::new(move |_| read(run, |r| r.state.is_over()));
     (move || if over.get() { roll_back(run) } else { cancel(run) }).into_any()
 }
 
 fn roll_back(run: Memo<RunView>) -> AnyView {
     let (link, session) = (use_link(), use_session());
     let nothing = Memo::new(move |_| {
-        run.with(|r| {
+        read(run, |r| {
             if words::is_dry(r) {
                 Some("A dry run wrote nothing.")
             } else if r.changed == 0 {
@@ -37,7 +38,7 @@ fn roll_back(run: Memo<RunView>) -> AnyView {
     let blocked = Memo::new(move |_| nothing.get().map(Into::into).or_else(|| session.why_not(Act::Rollback)));
     let available = move || {
         blocked.get().is_none().then(|| {
-            let (undone, until) = run.with(|r| (r.undone_by.is_some(), r.rollback_until));
+            let (undone, until) = read(run, |r| (r.undone_by.is_some(), r.rollback_until));
             let text = match until {
                 _ if undone => "Rolled back already; what is left can be looked at".to_owned(),
                 Some(until) => format!("Rollback available until {}", date(until)),
@@ -50,7 +51,7 @@ fn roll_back(run: Memo<RunView>) -> AnyView {
         {available}
         <ButtonLink
             kind=ButtonKind::Undo
-            href=Signal::derive(move || link(&format!("/rollback/{}", run.with(|r| r.run_id.to_string()))))
+            href=Signal::derive(move || link(&format!("/rollback/{}", read(run, |r| r.run_id.to_string()))))
             blocked=blocked
             test_id="roll-back"
         >
@@ -84,7 +85,7 @@ fn cancel(run: Memo<RunView>) -> AnyView {
     let blocked = Memo::new(move |_| {
         session
             .why_not(Act::Cancel)
-            .or_else(|| run.with(|r| r.state == RunState::Cancelling).then(|| "It is being cancelled.".to_owned()))
+            .or_else(|| read(run, |r| r.state == RunState::Cancelling).then(|| "It is being cancelled.".to_owned()))
     });
     let consequence = move || {
         run.with(|r| {

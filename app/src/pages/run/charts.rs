@@ -6,6 +6,7 @@ use leptos::prelude::*;
 use crate::{
     components::{Axis, Card, Point, TrendLine},
     format::{self, count, counted},
+    read::read,
 };
 
 const EMPTY: &str = "No transaction yet";
@@ -38,7 +39,7 @@ pub(super) fn size(chunks: Memo<Vec<ChunkRecord>>) -> AnyView {
 
 fn note(chunks: Memo<Vec<ChunkRecord>>) -> Signal<Option<String>> {
     Signal::derive(move || {
-        let n = chunks.with(Vec::len);
+        let n = read(chunks, Vec::len);
         (n > 0).then(|| format!("last {}", counted(n as i64, "transaction", "transactions")))
     })
 }

@@ -6,6 +6,7 @@ use leptos::prelude::*;
 use crate::{
     components::{Card, Table},
     format::{clock, count, counted, duration},
+    read::read,
 };
 
 /// Chunks listed; the charts show more.
@@ -13,7 +14,7 @@ const LISTED: usize = 40;
 
 pub(super) fn chunks(chunks: Memo<Vec<ChunkRecord>>) -> AnyView {
     let note = Signal::derive(move || {
-        let n = chunks.with(Vec::len);
+        let n = read(chunks, Vec::len);
         if n > LISTED { format!("last {LISTED} of {}", count(n as i64)) } else { counted(n as i64, "done", "done") }
     });
     let rows = move || chunks.with(|all| all.iter().rev().take(LISTED).map(chunk).collect_view());
@@ -35,7 +36,7 @@ pub(super) fn chunks(chunks: Memo<Vec<ChunkRecord>>) -> AnyView {
                 <tbody>
                     {rows}
                     {move || {
-                        chunks.with(Vec::is_empty).then(|| view! { <tr><td colspan="8" class="dim">"None yet."</td></tr> })
+                        read(chunks, Vec::is_empty).then(|| view! { <tr><td colspan="8" class="dim">"None yet."</td></tr> })
                     }}
                 </tbody>
             </Table>
@@ -68,7 +69,7 @@ fn chunk(chunk: &ChunkRecord) -> AnyView {
 }
 
 pub(super) fn log(events: Memo<Vec<EventRecord>>) -> AnyView {
-    let note = Signal::derive(move || counted(events.with(Vec::len) as i64, "entry", "entries"));
+    let note = Signal::derive(move || counted(read(events, Vec::len) as i64, "entry", "entries"));
     let newest = move || events.with(|all| all.iter().rev().cloned().collect::<Vec<_>>());
     view! {
         <Card title="Log" note=note>

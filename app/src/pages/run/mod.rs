@@ -19,6 +19,7 @@ use crate::{
     frame::use_refresh,
     live::{Connection, use_live},
     load::load_first,
+    read::read,
 };
 
 /// While a run is active, its chunks and log are loaded again at most so often, in milliseconds.
@@ -27,13 +28,13 @@ const RELOAD_EVERY_MS: f64 = 1_500.0;
 #[component]
 pub fn RunPage() -> impl IntoView {
     let params = use_params_map();
-    let id = Memo::new(move |_| params.with(|p| p.get("id").unwrap_or_default()));
+    let id = Memo::new(move |_| read(params, |p| p.get("id").unwrap_or_default()));
     // All is built anew for another run, so that nothing of the last one is left.
     move || match RunId::parse(&id.get()) {
         Ok(id) => view! { <OneRun id /> }.into_any(),
         Err(Problem { message, .. }) => {
             let error = AppError::from(Problem::new(ErrorCode::CorrectionNotFound, message));
-            view! { <ErrorBox error /> }.into_any()
+            view! { <ErrorBox error whole_page=true /> }.into_any()
         }
     }
 }
@@ -59,7 +60,7 @@ fn reload_as_it_moves(id: RunId, reload: RwSignal<u32>) {
     let heard = live.run(id);
     let last = StoredValue::new(0.0_f64);
     let mark = Memo::new(move |_| {
-        let run = heard.with(|h| h.as_ref().map(|r| (r.chunks, r.phase, r.state, r.undone_by.clone(), r.held.len())));
+        let run = read(heard, |h| h.as_ref().map(|r| (r.chunks, r.phase, r.state, r.undone_by.clone(), r.held.len())));
         (run, matches!(live.connection.get(), Connection::Live | Connection::Polling))
     });
     Effect::new(move |before: Option<()>| {
@@ -79,9 +80,9 @@ fn reload_as_it_moves(id: RunId, reload: RwSignal<u32>) {
 
 fn body(detail: Signal<History>) -> AnyView {
     let live = use_live();
-    let run: Memo<RunView> = Memo::new(move |_| live.overlay(detail.with(|d| d.run.clone())));
-    let events: Memo<Vec<EventRecord>> = Memo::new(move |_| detail.with(|d| d.events.clone()));
-    let chunks: Memo<Vec<ChunkRecord>> = Memo::new(move |_| detail.with(|d| d.chunk_log.clone()));
+    let run: Memo<RunView> = Memo::new(move |_| live.overlay(read(detail, |d| d.run.clone())));
+    let events: Memo<Vec<EventRecord>> = Memo::new(move |_| read(detail, |d| d.events.clone()));
+    let chunks: Memo<Vec<ChunkRecord>> = Memo::new(move |_| read(detail, |d| d.chunk_log.clone()));
     view! {
         <PageHead title=move || verdict::headline(run) lead=move || verdict::lead(run)>
             {acts::acts(run)}

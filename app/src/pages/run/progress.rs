@@ -8,10 +8,11 @@ use crate::{
     components::{Bar, Fact, Facts, StepState, Steps},
     format::{count, counted},
     pages::runs::words,
+    read::read,
 };
 
 pub(super) fn steps(run: Memo<RunView>) -> AnyView {
-    let key = Memo::new(move |_| run.with(|r| (r.phase, r.state, r.kind)));
+    let key = Memo::new(move |_| read(run, |r| (r.phase, r.state, r.kind)));
     let steps = Signal::derive(move || {
         let (phase, state, kind) = key.get();
         Phase::ALL
@@ -46,9 +47,9 @@ const fn name(phase: Phase, kind: RunKind) -> &'static str {
 
 pub(super) fn card(run: Memo<RunView>) -> AnyView {
     let text = move |f: fn(&RunView) -> String| Signal::derive(move || run.with(f));
-    let over = Memo::new(move |_| run.with(|r| r.state.is_over()));
+    let over = Memo::new(move |_| read(run, |r| r.state.is_over()));
     let rollback = run.with_untracked(|r| r.kind == RunKind::Rollback);
-    let share = Signal::derive(move || run.with(RunView::progress));
+    let share = Signal::derive(move || read(run, RunView::progress));
     let special = if rollback {
         view! {
             <Fact value=text(|r| count(r.conflicts)) label="changed by others since" test_id="run-conflicts" />
@@ -56,7 +57,7 @@ pub(super) fn card(run: Memo<RunView>) -> AnyView {
         }
         .into_any()
     } else {
-        view! { <Fact value=text(|r| count(r.remaining)) label=text(|r| if r.state.is_over() { "correctable rows left".into() } else { "correctable at the last look".into() }) test_id="run-remaining" /> }
+        view! { <Fact value=text(|r| count(r.remaining)) label=text(|r| if r.state == RunState::Succeeded { "correctable rows left".into() } else { "correctable at the last look".into() }) test_id="run-remaining" /> }
             .into_any()
     };
     let time = move || {
@@ -103,7 +104,7 @@ fn scanned(run: &RunView) -> String {
 #[component]
 fn Spoken(run: Memo<RunView>) -> impl IntoView {
     #[expect(clippy::cast_possible_truncation, reason = "0 to 10")]
-    let mark = Memo::new(move |_| run.with(|r| ((r.progress() / 10.0) as i32 * 10, r.state)));
+    let mark = Memo::new(move |_| read(run, |r| ((r.progress() / 10.0) as i32 * 10, r.state)));
     view! {
         <p class="vh" role="status" aria-live="polite" data-testid="run-spoken">
             {move || {

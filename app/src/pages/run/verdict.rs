@@ -1,6 +1,6 @@
 //! How it stands, in words: headline, trouble, validation.
 
-use amend_domain::{Level, LevelResult, RunKind, RunState, RunView};
+use amend_domain::{Level, LevelResult, Phase, RunKind, RunState, RunView};
 use leptos::prelude::*;
 
 use crate::{
@@ -8,10 +8,11 @@ use crate::{
     format::{count, counted, duration},
     frame::use_link,
     pages::runs::words,
+    read::read,
 };
 
 pub(super) fn headline(run: Memo<RunView>) -> impl IntoView {
-    move || view! { <span class="num">{run.with(sentence)}</span> }
+    move || view! { <span class="num">{read(run, sentence)}</span> }
 }
 
 fn sentence(run: &RunView) -> String {
@@ -25,6 +26,9 @@ fn sentence(run: &RunView) -> String {
     let proved = run.validation.as_ref().is_some_and(|v| v.passed);
     match run.state {
         RunState::Queued => "Waiting for a worker.".into(),
+        RunState::Running if matches!(run.phase, Phase::Waiting | Phase::Analysing) => {
+            "Counting what is to change.".into()
+        }
         RunState::Running | RunState::Pausing => format!("{} {done} so far.", words::changed_of(run)),
         RunState::Paused => format!("Paused after {rows}."),
         RunState::Validating => format!("{rows} {done}; checking the table."),
@@ -40,7 +44,7 @@ pub(super) fn lead(run: Memo<RunView>) -> impl IntoView {
     let link = use_link();
     // What does not change while it runs.
     let fixed = Memo::new(move |_| {
-        run.with(|r| {
+        read(run, |r| {
             (
                 words::what(r),
                 r.run_id.clone(),
@@ -50,9 +54,9 @@ pub(super) fn lead(run: Memo<RunView>) -> impl IntoView {
             )
         })
     });
-    let other = Memo::new(move |_| run.with(|r| (r.undoes.clone(), r.undone_by.clone(), r.takeovers)));
+    let other = Memo::new(move |_| read(run, |r| (r.undoes.clone(), r.undone_by.clone(), r.takeovers)));
     let reason = Memo::new(move |_| {
-        run.with(|r| r.rollback.as_ref().map(|o| o.reason.clone()).filter(|reason| !reason.is_empty()))
+        read(run, |r| r.rollback.as_ref().map(|o| o.reason.clone()).filter(|reason| !reason.is_empty()))
     });
     view! {
         <p>
@@ -87,9 +91,9 @@ pub(super) fn lead(run: Memo<RunView>) -> impl IntoView {
 
 /// Why it failed, what was kept, what next.
 pub(super) fn trouble(run: Memo<RunView>) -> AnyView {
-    let error = Memo::new(move |_| run.with(|r| r.error.clone()));
+    let error = Memo::new(move |_| read(run, |r| r.error.clone()));
     let kept = move || {
-        run.with(|r| {
+        read(run, |r| {
             if words::is_dry(r) || r.changed == 0 {
                 "No row was changed.".to_owned()
             } else {
@@ -111,7 +115,7 @@ pub(super) fn trouble(run: Memo<RunView>) -> AnyView {
                     <dt>"What next"</dt>
                     <dd>{error.advice.unwrap_or_else(|| "Look at the log below; then start a new run, or roll this one back.".into())}</dd>
                     <dt>"To quote"</dt>
-                    <dd><code>{error.code.as_str()}</code> " " {move || run.with(|r| r.run_id.to_string())}</dd>
+                    <dd><code>{error.code.as_str()}</code> " " {move || read(run, |r| r.run_id.to_string())}</dd>
                 </dl>
             </section>
         })
@@ -120,7 +124,7 @@ pub(super) fn trouble(run: Memo<RunView>) -> AnyView {
 }
 
 pub(super) fn validation(run: Memo<RunView>) -> AnyView {
-    let validation = Memo::new(move |_| run.with(|r| (r.validation.clone(), r.state)));
+    let validation = Memo::new(move |_| read(run, |r| (r.validation.clone(), r.state)));
     let result = move || {
         let (validation, state) = validation.get();
         match validation {

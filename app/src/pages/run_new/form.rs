@@ -1,14 +1,16 @@
-//! The fields. They are a plain form as well, so that a plan can be seen before the module is there.
+//! The fields.
 
 use amend_domain::Mode;
 use leptos::prelude::*;
+
+use crate::read::read;
 
 use super::options::Choice;
 use crate::AppError;
 
 pub(super) fn form(choice: Memo<Choice>, choose: Callback<Choice>) -> AnyView {
     view! {
-        <form class="form" method="get" action="/runs/new" on:submit=|event| event.prevent_default()>
+        <form class="form" on:submit=|event| event.prevent_default()>
             <fieldset>
                 <legend>"Which rows"</legend>
                 {mode(Mode::Fill, "Fill missing values", "Rows that are null or blank get the reference's value. Nothing else is touched.", choice, choose)}
@@ -28,7 +30,7 @@ pub(super) fn form(choice: Memo<Choice>, choose: Callback<Choice>) -> AnyView {
                     name="dry"
                     value="1"
                     data-testid="dry-run"
-                    prop:checked=move || choice.with(|c| c.dry_run)
+                    prop:checked=move || read(choice, |c| c.dry_run)
                     checked=choice.with_untracked(|c| c.dry_run)
                     on:change=move |event| choose.run(Choice { dry_run: event_target_checked(&event), ..choice.get_untracked() })
                 />
@@ -43,9 +45,6 @@ pub(super) fn form(choice: Memo<Choice>, choose: Callback<Choice>) -> AnyView {
                 <b>"Validation: always on."</b>
                 " At the end the table is checked again, and the run only succeeds if it holds."
             </div>
-            <noscript>
-                <button class="btn">"Count again"</button>
-            </noscript>
         </form>
     }
     .into_any()
@@ -127,7 +126,7 @@ const MAX: Field = Field {
 
 fn field(field: &'static Field, choice: Memo<Choice>, choose: Callback<Choice>) -> AnyView {
     let value = move || choice.with(|c| (field.get)(c).to_owned());
-    let wrong = Memo::new(move |_| match choice.with(Choice::options) {
+    let wrong = Memo::new(move |_| match read(choice, Choice::options) {
         Err(AppError::Refused(p)) if p.field.as_deref() == Some(field.api) => Some(p.message),
         _ => None,
     });
@@ -145,7 +144,7 @@ fn field(field: &'static Field, choice: Memo<Choice>, choose: Callback<Choice>) 
                 autocomplete="off"
                 spellcheck="false"
                 aria-describedby=hint_id.clone()
-                aria-invalid=move || wrong.with(Option::is_some).then_some("true")
+                aria-invalid=move || read(wrong, Option::is_some).then_some("true")
                 prop:value=value
                 value=choice.with_untracked(|c| (field.get)(c).to_owned())
                 on:change=move |event| {
@@ -154,7 +153,7 @@ fn field(field: &'static Field, choice: Memo<Choice>, choose: Callback<Choice>) 
                     choose.run(next);
                 }
             />
-            <small id=hint_id class="hint" class:bad=move || wrong.with(Option::is_some)>
+            <small id=hint_id class="hint" class:bad=move || read(wrong, Option::is_some)>
                 {move || wrong.get().unwrap_or_else(|| field.hint.into())}
             </small>
         </div>

@@ -4,7 +4,7 @@ mod form;
 mod options;
 mod plan_view;
 
-use amend_domain::{Act, Plan, RunOptions, RunView};
+use amend_domain::{Act, Plan, RunView};
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::{
@@ -18,11 +18,12 @@ use crate::{
         plan::{make_plan, start_run},
         session::use_session,
     },
-    components::{Card, ErrorBox, PageHead, Skeleton},
+    components::{Card, ErrorBox, PageHead},
     format::{count, counted},
     frame::{use_link, use_refresh, use_rule},
     live::use_live,
-    load::load_behind,
+    load::load_later,
+    read::read,
 };
 use options::Choice;
 
@@ -36,17 +37,23 @@ pub fn RunNewPage() -> impl IntoView {
     let (rule, refresh, live, link) = (use_rule(), use_refresh(), use_live(), use_link());
     let query = use_query_map();
     // The URL is the one place where the choice lives: a reload, a link and Back all keep it.
-    let choice = Memo::new(move |_| query.with(Choice::of));
+    let choice = Memo::new(move |_| read(query, Choice::of));
     let navigate = use_navigate();
     let choose = Callback::new(move |choice: Choice| {
         let path = untrack(|| link(&choice.path()));
         navigate(&path, NavigateOptions { replace: true, scroll: false, ..NavigateOptions::default() });
     });
-    let options = Memo::new(move |_| choice.with(Choice::options));
-    let plan = load_behind(
-        move || (rule.get(), options.get(), refresh.count(), live.landmarks(), live.quality.get()),
-        |(rule, options, ..)| async move { make_plan(rule, options?).await },
-    );
+    let options = Memo::new(move |_| read(choice, Choice::options));
+    // It takes a pass over the table, which neither the first paint nor hydration waits for.
+    let plan = load_later(move || {
+        // A run that ended, or a new analysis, moves the numbers.
+        let _moved = (refresh.count(), live.landmarks(), live.quality.get());
+        let (rule, options) = (rule.get(), options.get());
+        async move { make_plan(rule, options?).await }
+    });
+    let counted = Memo::new(move |_| plan.value.get());
+    // Built for other options than those that now stand in the form, while the new ones are counted.
+    let fresh = Memo::new(move |_| !plan.pending.get() && read(counted, Option::is_some));
     let go = use_navigate();
     let start: StartAction = Action::new(move |plan: &Plan| {
         let Plan { rule, options, hash, counts, .. } = plan.clone();
@@ -60,23 +67,13 @@ pub fn RunNewPage() -> impl IntoView {
     });
     view! {
         <Title text="New run" />
-        <PageHead
-            title=move || {
-                view! {
-                    <Transition fallback=|| "Counting what a run would do.">
-                        {move || headline(Memo::new(move |_| plan.get()))}
-                    </Transition>
-                }
-            }
-            lead=|| LEAD
-        />
+        <PageHead title=move || headline(counted) lead=|| LEAD />
         {move || start.value().get()?.err().map(|error| view! { <ErrorBox error>{active_link()}</ErrorBox> })}
         <div class="cols c21">
             <Card title="What to do">{form::form(choice, choose)}</Card>
             <Card title="The plan" test_id="plan">
-                <Transition fallback=|| view! { <Skeleton lines=8 /> }>
-                    {move || panel(choice, Memo::new(move |_| plan.get()), start)}
-                </Transition>
+                {plan_view::plan(counted, fresh)}
+                {start_controls(counted, fresh, start)}
             </Card>
         </div>
     }
@@ -85,23 +82,6 @@ pub fn RunNewPage() -> impl IntoView {
 
 /// What is known of the plan: nothing yet, the plan, or why there is none.
 type Counted = Memo<Option<Result<Plan, AppError>>>;
-
-fn panel(choice: Memo<Choice>, counted: Counted, start: StartAction) -> AnyView {
-    // Built for other options than those that now stand in the form, while the new ones are counted.
-    let fresh = Memo::new(move |_| {
-        let wanted: Option<RunOptions> = choice.with(Choice::options).ok();
-        counted.with(|c| match c {
-            Some(Ok(plan)) => wanted.as_ref() == Some(&plan.options),
-            Some(Err(_)) => true,
-            None => false,
-        })
-    });
-    view! {
-        {plan_view::plan(counted, fresh)}
-        {start_controls(counted, fresh, start)}
-    }
-    .into_any()
-}
 
 fn headline(counted: Counted) -> impl IntoView {
     move || {
@@ -188,9 +168,6 @@ fn start_controls(counted: Counted, fresh: Memo<bool>, start: StartAction) -> An
             </crate::components::Button>
             <p class="dim" data-testid="start-blocked">{move || blocked.get()}</p>
             {active_link()}
-            <noscript>
-                <p class="why">"Starting a run needs JavaScript in this page; amend run on the command line does not."</p>
-            </noscript>
         </div>
     }
     .into_any()

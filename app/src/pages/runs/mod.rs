@@ -17,6 +17,7 @@ use crate::{
     frame::{use_link, use_refresh, use_rule},
     live::use_live,
     load::load_first,
+    read::read,
 };
 
 /// The word in the URL, the word on the chip, the states it means.
@@ -70,7 +71,7 @@ impl Filter {
 pub fn RunsPage() -> impl IntoView {
     let (rule, refresh, live, link) = (use_rule(), use_refresh(), use_live(), use_link());
     let query = use_query_map();
-    let filter = Memo::new(move |_| query.with(Filter::of));
+    let filter = Memo::new(move |_| read(query, Filter::of));
     let data = load_first(
         move || (rule.get(), filter.get(), refresh.count(), live.landmarks()),
         |(rule, filter, ..)| {
@@ -126,7 +127,7 @@ fn Chips(filter: Memo<Filter>) -> impl IntoView {
 fn chip(name: &'static str, to: Signal<Filter>, on: Signal<bool>) -> AnyView {
     let link = use_link();
     view! {
-        <a class="chip" href=move || link(&to.with(Filter::path)) aria-current=move || on.get().then_some("true")>
+        <a class="chip" href=move || link(&read(to, Filter::path)) aria-current=move || on.get().then_some("true")>
             {name}
         </a>
     }
@@ -135,15 +136,15 @@ fn chip(name: &'static str, to: Signal<Filter>, on: Signal<bool>) -> AnyView {
 
 fn list(runs: Signal<Vec<RunView>>, filter: Memo<Filter>) -> AnyView {
     let link = use_link();
-    let none = Memo::new(move |_| runs.with(Vec::is_empty));
-    let note = Signal::derive(move || format::counted(runs.with(Vec::len) as i64, "run", "runs"));
+    let none = Memo::new(move |_| read(runs, Vec::is_empty));
+    let note = Signal::derive(move || format::counted(read(runs, Vec::len) as i64, "run", "runs"));
     let older = move || {
-        let last = runs.with(|all| (all.len() >= PAGE as usize).then(|| all.last().map(|r| r.run_id.clone())))??;
+        let last = read(runs, |all| (all.len() >= PAGE as usize).then(|| all.last().map(|r| r.run_id.clone())))??;
         let path = Filter { before: Some(last), ..filter.get() }.path();
         Some(view! { <a class="btn" href=link(&path)>"Older runs"</a> })
     };
     let newest = move || {
-        filter.with(|f| f.before.is_some()).then(|| {
+        read(filter, |f| f.before.is_some()).then(|| {
             let path = Filter { before: None, ..filter.get() }.path();
             view! { <a class="btn" href=link(&path)>"Newest runs"</a> }
         })
@@ -158,7 +159,7 @@ fn list(runs: Signal<Vec<RunView>>, filter: Memo<Filter>) -> AnyView {
             }
             .into_any();
         }
-        if filter.with(Filter::is_any) {
+        if read(filter, Filter::is_any) {
             view! {
                 <Card title="Runs">
                     <EmptyState title="No run yet">

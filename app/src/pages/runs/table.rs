@@ -9,6 +9,7 @@ use crate::{
     format,
     frame::use_link,
     live::use_live,
+    read::read,
 };
 
 #[component]
@@ -43,7 +44,7 @@ pub fn RunsTable(
                     {row(run, runs, compact)}
                 </For>
                 {move || {
-                    runs.with(Vec::is_empty)
+                    read(runs, Vec::is_empty)
                         .then(|| view! { <tr><td colspan="9" class="dim">"No runs."</td></tr> })
                 }}
             </tbody>
@@ -67,12 +68,12 @@ fn row(first: RunView, runs: Signal<Vec<RunView>>, compact: bool) -> AnyView {
     });
     let rest = (!compact).then(|| {
         let validation =
-            move || run.with(|r| r.validation.as_ref().map_or("", |v| if v.passed { "passed" } else { "failed" }));
+            move || read(run, |r| r.validation.as_ref().map_or("", |v| if v.passed { "passed" } else { "failed" }));
         view! {
-            <td class="r num">{move || run.with(words::rate)}</td>
-            <td class="r num">{move || format::duration(run.with(|r| r.duration_ms))}</td>
+            <td class="r num">{move || read(run, words::rate)}</td>
+            <td class="r num">{move || format::duration(read(run, |r| r.duration_ms))}</td>
             <td>{validation}</td>
-            <td>{move || run.with(|r| r.started_by.clone())}</td>
+            <td>{move || read(run, |r| r.started_by.clone())}</td>
         }
     });
     view! {
@@ -80,9 +81,9 @@ fn row(first: RunView, runs: Signal<Vec<RunView>>, compact: bool) -> AnyView {
             <td class="mono">
                 <a class="link" href=href>{name}</a>
             </td>
-            <td><StateTag run=run /></td>
+            <td><StateTag run=run alone=compact /></td>
             <td>{move || run.with(if compact { words::what_short } else { words::what })}</td>
-            <td class="r num">{move || format::count(run.with(|r| r.changed))}</td>
+            <td class="r num">{move || format::count(read(run, |r| r.changed))}</td>
             {rest}
             <td><Moment at=begun /></td>
         </tr>
