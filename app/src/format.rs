@@ -51,6 +51,20 @@ pub fn duration(ms: i64) -> String {
     }
 }
 
+/// Bytes in units of 1,024: 512 B, 3.4 MB. Negative where something shrank.
+#[must_use]
+#[expect(clippy::cast_precision_loss, reason = "two digits for people")]
+pub fn bytes(n: i64) -> String {
+    const UNITS: [&str; 5] = ["B", "kB", "MB", "GB", "TB"];
+    let mut size = n as f64;
+    let mut unit = 0;
+    while size.abs() >= 1_024.0 && unit + 1 < UNITS.len() {
+        size /= 1_024.0;
+        unit += 1;
+    }
+    if unit == 0 || size.abs() >= 100.0 { format!("{size:.0} {}", UNITS[unit]) } else { format!("{size:.1} {}", UNITS[unit]) }
+}
+
 /// Rows a second without decimals.
 #[must_use]
 #[expect(clippy::cast_possible_truncation, reason = "a rate for people")]
@@ -101,6 +115,12 @@ pub fn url_part(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn bytes_have_the_unit_that_fits() {
+        assert_eq!((bytes(512).as_str(), bytes(3_565_158).as_str()), ("512 B", "3.4 MB"));
+        assert_eq!((bytes(-2_048).as_str(), bytes(200 * 1_048_576).as_str()), ("-2.0 kB", "200 MB"));
+    }
 
     #[test]
     fn thousands_are_apart() {

@@ -143,6 +143,9 @@ drift_tolerance_percent = {drift:?}
 # AMEND_ENGINE_RETENTION_DAYS. Days after a run's end for which it can be rolled back; `amend purge` and
 # `amend serve` drop what is older.
 retention_days = {retention}
+# AMEND_ENGINE_WORKERS. Workers that share a run over a large table of PostgreSQL; 0: as many as this
+# machine has cores, at most 4. Fewer, where the database has fewer to spare.
+workers = {workers}
 
 [throttle]
 # What holds a run back until it is within its limit again. What cannot be observed holds it, too,
@@ -178,6 +181,7 @@ off = {off}
         lock = engine.lock_timeout_ms,
         drift = engine.drift_tolerance_percent,
         retention = engine.retention_days,
+        workers = engine.workers,
         waiters = throttle.lock_waiters,
         lag = throttle.replication_lag_s,
         wal_rate = optional("wal_rate_mib_s", throttle.wal_rate_mib_s, "64"),

@@ -1,7 +1,8 @@
 //! One run: the answer of `show`, `run`, `rollback`, `cancel`, `pause`, `resume` and `pace`.
 
-use amend_domain::{ErrorCode, RunDetail, RunId, RunKind, RunState, RunView, Validation};
+use amend_domain::{Effect, ErrorCode, RunDetail, RunId, RunKind, RunState, RunView, Validation};
 use clap::Args;
+use indicatif::HumanBytes;
 
 use super::{
     Exit,
@@ -149,6 +150,12 @@ fn report(view: &RunView) -> String {
     if !view.held.is_empty() {
         text.push_str(&format!("held: {}\n", view.held.join("; ")));
     }
+    if let Some(walk) = &view.walk {
+        text.push_str(&format!("{}\n", walk.reason));
+    }
+    if let Some(effect) = &view.effect {
+        text.push_str(&files(effect));
+    }
     if let Some(undoes) = &view.undoes {
         text.push_str(&format!("undoes {undoes}\n"));
     }
@@ -171,6 +178,19 @@ fn report(view: &RunView) -> String {
         text.push_str(&levels(validation).table());
     }
     text
+}
+
+/// What the run did to the table's files, against one plain UPDATE of as many rows.
+fn files(effect: &Effect) -> String {
+    let hot = effect.hot_percent().map_or_else(String::new, |p| format!("{p:.0} % of updates touched no index, "));
+    format!(
+        "{hot}heap grew by {} (a plain UPDATE: at least {}), indexes by {} ({}), log by {}\n",
+        HumanBytes(u64::try_from(effect.heap_growth()).unwrap_or(0)),
+        HumanBytes(u64::try_from(effect.plain_heap_bytes).unwrap_or(0)),
+        HumanBytes(u64::try_from(effect.index_growth()).unwrap_or(0)),
+        HumanBytes(u64::try_from(effect.plain_index_bytes).unwrap_or(0)),
+        HumanBytes(u64::try_from(effect.wal()).unwrap_or(0)),
+    )
 }
 
 /// The levels of a validation.

@@ -6,6 +6,7 @@ mod history;
 mod progress;
 mod steer;
 mod verdict;
+mod way;
 
 use amend_domain::{ChunkRecord, ErrorCode, EventRecord, Problem, RunId, RunView};
 use leptos::prelude::*;
@@ -91,6 +92,7 @@ fn body(detail: Signal<History>) -> AnyView {
         {steer::card(run)}
         {verdict::trouble(run)}
         {progress::card(run)}
+        {way::card(run)}
         // On a narrow screen the proof comes before the charts.
         <div class="cols c21 run-body">
             <div class="column run-side">{verdict::validation(run)} {history::log(events)}</div>
