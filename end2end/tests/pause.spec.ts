@@ -24,6 +24,9 @@ test("a run is paused, held by its pace, and resumed to its proven end", async (
   await expect(page.getByTestId("run-held")).toHaveText("Held: The operator's pace is 0 %.");
   expect(database.journalRows(id)).toBe(paused);
 
+  // The history does not wait for the run to move again.
+  await expect(page.getByTestId("run-log")).toContainText("Held: the operator's pace is 0 %");
+
   await run.setPace(100);
   await run.expectState("succeeded");
   await run.expectProved();

@@ -8,6 +8,8 @@ mod steer;
 mod verdict;
 mod way;
 
+use std::time::Duration;
+
 use amend_domain::{ChunkRecord, ErrorCode, EventRecord, Problem, RunId, RunView};
 use leptos::prelude::*;
 use leptos_meta::Title;
@@ -70,11 +72,22 @@ fn reload_as_it_moves(id: RunId, reload: RwSignal<u32>) {
         if before.is_none() {
             return;
         }
-        let now = js_sys::Date::now();
+        let (now, before) = (js_sys::Date::now(), last.get_value());
         let over = heard.is_some_and(|(_, _, state, ..)| state.is_over());
-        if over || now - last.get_value() > RELOAD_EVERY_MS {
+        if over || now - before > RELOAD_EVERY_MS {
             last.set_value(now);
             reload.update(|n| *n += 1);
+        } else if before <= now {
+            // What came too soon is loaded when its time is up: a run that is held now may say no more.
+            let wait = RELOAD_EVERY_MS - (now - before);
+            last.set_value(now + wait);
+            set_timeout(
+                move || {
+                    // The page may have been left meanwhile.
+                    let _gone = reload.try_update(|n| *n += 1);
+                },
+                Duration::from_millis(wait as u64),
+            );
         }
     });
 }
