@@ -68,6 +68,9 @@ macro_rules! conformance {
                 a_purged_run_says_that_it_cannot_be_rolled_back,
                 a_run_that_is_being_rolled_back_keeps_its_journal,
             ]
+            engine_chaos: [
+                writers_and_crashes_in_any_order_lose_nothing,
+            ]
             engine_refusals: [
                 numbers_that_drifted_since_the_preview_stop_the_run_before_its_first_write,
                 an_approval_of_other_options_is_refused,

@@ -5,6 +5,7 @@ pub mod bulk;
 pub mod catalog;
 pub mod correct;
 pub mod engine_backups;
+pub mod engine_chaos;
 pub mod engine_refusals;
 pub mod engine_rollbacks;
 pub mod engine_runs;
