@@ -9,6 +9,8 @@ pub(crate) mod blocks;
 pub(crate) mod filter;
 pub(crate) mod finding;
 pub(crate) mod page;
+#[cfg(test)]
+mod plan_tests;
 pub(crate) mod reference;
 pub(crate) mod restore;
 pub(crate) mod slice;

@@ -1,0 +1,141 @@
+//! The plans of the hot statements, as the planner makes them over a table with statistics.
+
+use std::time::Duration;
+
+use amend_domain::{ColumnName, Mode, Rule, RunId, Scope, TableName};
+use amend_engine::store::{ChunkLimits, ChunkRequest, Lease, Slice, SliceRequest, Store, StoreKind, Write};
+use amend_store_testkit::{Fixture, Subject, bench::at};
+use anyhow::Context as _;
+use sqlx::Row as _;
+
+use super::{blocks, slice};
+use crate::{
+    PostgresOptions, PostgresStore,
+    shape::Shape,
+    tx::{Args, fetch_all},
+};
+
+fn subject() -> Subject {
+    Subject {
+        kind: StoreKind::Postgres,
+        open: |url| {
+            Box::pin(async move {
+                let store = PostgresStore::connect(&url, PostgresOptions::default()).await?;
+                Ok(std::sync::Arc::new(store) as std::sync::Arc<dyn Store>)
+            })
+        },
+    }
+}
+
+/// A table of some thousand blocks with keys in random order, as the planner knows it.
+async fn large(f: &Fixture) -> anyhow::Result<(PostgresStore, Rule)> {
+    f.execute(
+        "CREATE TABLE tickers (ticker text NOT NULL, class text);
+         INSERT INTO tickers SELECT 'S' || n, 'STOCK' FROM generate_series(1, 500) n;
+         CREATE TABLE ticks (id uuid PRIMARY KEY, symbol text NOT NULL, class text, note text);
+         INSERT INTO ticks SELECT md5(n::text)::uuid, 'S' || n % 500, NULL, repeat('x', 300)
+         FROM generate_series(1, 60000) n;
+         ANALYZE ticks; ANALYZE tickers;",
+    )
+    .await?;
+    let mut rule = amend_store_testkit::bench::rule();
+    rule.target.table = TableName::new("ticks");
+    rule.target.key = vec![ColumnName::new("id")];
+    rule.target.timestamp = None;
+    rule.target.dimensions = Vec::new();
+    let database = f.query("SELECT current_database()").await?.pop().and_then(|mut r| r.pop()).flatten();
+    let server = std::env::var("AMEND_TEST_POSTGRES").context("AMEND_TEST_POSTGRES is not set")?;
+    let (server, _) = server.rsplit_once('/').context("AMEND_TEST_POSTGRES names no database")?;
+    let url = format!("{server}/{}", database.context("no database")?);
+    Ok((PostgresStore::connect(&url, PostgresOptions::default()).await?, rule))
+}
+
+fn lease() -> Lease {
+    Lease { run_id: RunId::from_trusted("r-1"), owner: "test".into(), fence: 1 }
+}
+
+/// The plan of a chunk's statement, in a transaction that is set up like a chunk's.
+async fn plan(
+    store: &PostgresStore,
+    rule: &Rule,
+    statement: impl FnOnce(&Shape, &mut Args) -> String,
+) -> anyhow::Result<String> {
+    let mut tx = store.writing(Duration::from_secs(5), Duration::from_secs(30)).await?;
+    let shape = Shape::load(&mut tx, rule).await?;
+    let mut args = Args::default();
+    let sql = format!("EXPLAIN {}", statement(&shape, &mut args));
+    let rows = fetch_all(&mut tx, sql, args).await?;
+    tx.rollback().await?;
+    let lines: Result<Vec<String>, _> = rows.iter().map(|row| row.try_get(0)).collect();
+    Ok(lines?.join("\n"))
+}
+
+async fn a_step_by_blocks_reads_its_range_and_not_the_table(f: &Fixture) -> anyhow::Result<()> {
+    let (store, rule) = large(f).await?;
+    let (lease, scope) = (lease(), Scope::default());
+    let slice = Slice { no: 1, holder: "test".into(), steps_done: 0 };
+    // A part of a tenth and one of nine tenths of the table: for the larger one the planner would find
+    // reading all of it cheaper than fetching so many rows one by one.
+    for (to_block, stripes) in [(300, 8), (2_400, 8), (2_400, 1)] {
+        let request = SliceRequest {
+            lease: &lease,
+            rule: &rule,
+            mode: Mode::Overwrite,
+            scope: &scope,
+            slice: &slice,
+            few: 0,
+            rows_per_block: 20.0,
+            lock_timeout: Duration::from_secs(1),
+            statement_timeout: Duration::from_secs(30),
+            now: at(0),
+            until: at(90),
+        };
+        let part = blocks::Part { from_block: 0, to_block, stripes, stripe: 0, and_the_rest: false };
+        let plan = plan(&store, &rule, |shape, args| blocks::correct(shape, &request, part, 1, args)).await?;
+        anyhow::ensure!(plan.contains("Tid Range Scan on ticks"), "{plan}");
+        anyhow::ensure!(!plan.contains("Seq Scan on ticks"), "{plan}");
+    }
+    store.close().await;
+    Ok(())
+}
+
+async fn a_step_by_key_goes_on_in_the_keys_index(f: &Fixture) -> anyhow::Result<()> {
+    let (store, rule) = large(f).await?;
+    let (lease, scope) = (lease(), Scope::default());
+    for rows in [500, 10_000] {
+        let limits = ChunkLimits {
+            rows,
+            scan: rows * 3,
+            lock_timeout: Duration::from_secs(1),
+            statement_timeout: Duration::from_secs(30),
+        };
+        let request = ChunkRequest {
+            lease: &lease,
+            rule: &rule,
+            mode: Mode::Overwrite,
+            scope: &scope,
+            cursor: None,
+            limits,
+            write: Write::Commit,
+            now: at(0),
+        };
+        let after = ["00000000-0000-0000-0000-000000000000".to_owned()];
+        let plan =
+            plan(&store, &rule, |shape, args| slice::correct(shape, &request, Some(&after), limits.scan, 1, args))
+                .await?;
+        anyhow::ensure!(plan.contains("Index Scan using ticks_pkey on ticks"), "{plan}");
+        anyhow::ensure!(!plan.contains("Seq Scan on ticks"), "{plan}");
+    }
+    store.close().await;
+    Ok(())
+}
+
+#[tokio::test]
+async fn blocks_stay_in_their_range() {
+    amend_store_testkit::run(subject(), |f| Box::pin(a_step_by_blocks_reads_its_range_and_not_the_table(f))).await;
+}
+
+#[tokio::test]
+async fn keys_stay_in_their_index() {
+    amend_store_testkit::run(subject(), |f| Box::pin(a_step_by_key_goes_on_in_the_keys_index(f))).await;
+}
