@@ -118,6 +118,14 @@ impl Live {
         });
     }
 
+    /// Takes in the answer to a click. While the socket is open it tells the same, and what came over it
+    /// since may be newer than an answer on its way.
+    pub fn answer(&self, run: RunView) {
+        if !matches!(self.connection.get_untracked(), Connection::Live) {
+            self.put(run);
+        }
+    }
+
     fn take(&self, message: LiveMessage) {
         match message {
             LiveMessage::Hello { runs, .. } => {

@@ -69,7 +69,7 @@ fn cancel(run: Memo<RunView>) -> AnyView {
         async move {
             let view = cancel_run(id).await?;
             let over = view.state.is_over();
-            live.put(view);
+            live.answer(view);
             if !over {
                 toasts.show(Tone::Neutral, "Cancelling: the transaction in flight is finished first.");
             }

@@ -26,7 +26,7 @@ impl Steer {
             busy.set(true);
             spawn_local(async move {
                 match steer_run(id, act.to_owned(), percent).await {
-                    Ok(view) => live.put(view),
+                    Ok(view) => live.answer(view),
                     Err(error) => toasts.show(Tone::Bad, format!("{} {}", error.happened(), error.next())),
                 }
                 // The page may have been left meanwhile.
