@@ -143,6 +143,8 @@ drift_tolerance_percent = {drift:?}
 # AMEND_ENGINE_RETENTION_DAYS. Days after a run's end for which it can be rolled back; `amend purge` and
 # `amend serve` drop what is older.
 retention_days = {retention}
+# AMEND_ENGINE_BREAKER_PERCENT. Percent of the last 20 chunks that may fail before a run stops by itself.
+breaker_percent = {breaker}
 
 [throttle]
 # What holds a run back until it is within its limit again. What cannot be observed holds it, too,
@@ -178,6 +180,7 @@ off = {off}
         lock = engine.lock_timeout_ms,
         drift = engine.drift_tolerance_percent,
         retention = engine.retention_days,
+        breaker = engine.breaker_percent,
         waiters = throttle.lock_waiters,
         lag = throttle.replication_lag_s,
         wal_rate = optional("wal_rate_mib_s", throttle.wal_rate_mib_s, "64"),

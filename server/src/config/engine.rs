@@ -23,6 +23,9 @@ pub struct EngineSection {
     /// `AMEND_ENGINE_RETENTION_DAYS`. Days after a run's end for which it can be rolled back, where its
     /// rule says nothing else. Default 30; 1 to 3,650.
     pub retention_days: u32,
+    /// `AMEND_ENGINE_BREAKER_PERCENT`. Percent of the last 20 chunks (at least 10) that may fail before a
+    /// run stops by itself. Default 50; 1 to 100.
+    pub breaker_percent: u32,
 }
 
 impl Default for EngineSection {
@@ -33,6 +36,7 @@ impl Default for EngineSection {
             lock_timeout_ms: 2_000,
             drift_tolerance_percent: 1.0,
             retention_days: 30,
+            breaker_percent: 50,
         }
     }
 }
@@ -58,6 +62,9 @@ impl EngineSection {
         if !(1..=3_650).contains(&self.retention_days) {
             return Err(Problem::field("engine.retention_days", "must be 1 to 3650"));
         }
+        if !(1..=100).contains(&self.breaker_percent) {
+            return Err(Problem::field("engine.breaker_percent", "must be 1 to 100"));
+        }
         Ok(())
     }
 
@@ -71,6 +78,7 @@ impl EngineSection {
             lock_timeout: Duration::from_millis(self.lock_timeout_ms),
             drift_tolerance: self.drift_tolerance_percent / 100.0,
             retention_days: self.retention_days,
+            breaker_percent: self.breaker_percent,
             ..EngineConfig::default()
         }
     }
