@@ -68,7 +68,9 @@ impl AppError {
             E::Locked | E::DatabaseUnavailable | E::DiskFull | E::LeaseLost | E::Timeout | E::Internal => {
                 "Work is done in transactions: a chunk is either committed with its backup or not at all."
             }
-            E::ValidationFailed => "What was changed is in the journal and can be rolled back.",
+            E::ValidationFailed | E::RowsRefused | E::BreakerOpen => {
+                "What was changed is in the journal and can be rolled back."
+            }
             E::TooManyRequests => "Nothing was changed.",
         }
     }

@@ -37,6 +37,10 @@ pub enum ErrorCode {
     LeaseLost,
     Timeout,
     ValidationFailed,
+    /// A constraint or trigger of the table refused rows; they are listed with their run.
+    RowsRefused,
+    /// Too many of the last chunks failed, so the run stopped by itself.
+    BreakerOpen,
     TooManyRequests,
     /// A defect of ours; details are in the log under the request id.
     Internal,
@@ -65,6 +69,8 @@ impl ErrorCode {
             Self::LeaseLost => "LEASE_LOST",
             Self::Timeout => "TIMEOUT",
             Self::ValidationFailed => "VALIDATION_FAILED",
+            Self::RowsRefused => "ROWS_REFUSED",
+            Self::BreakerOpen => "BREAKER_OPEN",
             Self::TooManyRequests => "TOO_MANY_REQUESTS",
             Self::Internal => "INTERNAL",
         }
@@ -80,9 +86,9 @@ impl ErrorCode {
             Self::OperationInProgress | Self::AlreadyRolledBack | Self::WrongState | Self::Drift | Self::LeaseLost => {
                 409
             }
-            Self::RuleUnusable | Self::ValidationFailed => 422,
+            Self::RuleUnusable | Self::ValidationFailed | Self::RowsRefused => 422,
             Self::TooManyRequests => 429,
-            Self::ReadOnly | Self::Locked | Self::DatabaseUnavailable | Self::DiskFull => 503,
+            Self::ReadOnly | Self::Locked | Self::DatabaseUnavailable | Self::DiskFull | Self::BreakerOpen => 503,
             Self::Timeout => 504,
             Self::Internal => 500,
         }

@@ -10,6 +10,7 @@
 pub mod analysis;
 pub mod backup;
 pub mod error;
+pub mod failed;
 pub mod finding;
 pub mod ids;
 pub mod live;
@@ -28,6 +29,7 @@ pub mod walk;
 pub use analysis::{Analysis, ClassCounts, GroupCount, MissingCounts, PairCount, Summary};
 pub use backup::{Backup, BackupInfo, PurgeItem, PurgeReport};
 pub use error::{ErrorCode, Problem};
+pub use failed::FailedRow;
 pub use finding::{Finding, FindingCounts};
 pub use ids::{ChunkNo, PlanHash, RuleSlug, RunId};
 pub use live::{LiveMessage, Numbered};

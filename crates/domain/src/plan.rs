@@ -7,7 +7,7 @@ use crate::{
     backup::Backup,
     error::Problem,
     finding::{Finding, FindingCounts},
-    ids::{PlanHash, RuleSlug},
+    ids::{PlanHash, RuleSlug, RunId},
 };
 
 /// Which findings a run corrects.
@@ -87,6 +87,9 @@ pub struct Scope {
     /// `None` means all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub symbols: Option<Vec<String>>,
+    /// Only rows that this run lists as failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failed_of: Option<RunId>,
 }
 
 /// Everything that shapes a run. Defaults are those of the compatibility API.

@@ -16,6 +16,7 @@ mod analysis;
 mod config;
 mod detect;
 mod facade;
+mod failures;
 mod plan;
 mod retention;
 mod rollback;

@@ -59,7 +59,7 @@ impl Engine {
         self.create(who, "run", new).await
     }
 
-    async fn prepare(
+    pub(crate) async fn prepare(
         &self,
         who: &Caller,
         slug: &RuleSlug,
@@ -70,6 +70,11 @@ impl Engine {
         let rule = self.rule_or_problem(slug).await?;
         self.check_backup(&rule, &options)?;
         self.check_rule(&rule).await?;
+        if let Some(source) = &options.scope.failed_of
+            && self.stored_or_problem(source).await?.view.rule != *slug
+        {
+            return Err(Problem::field("scope.failed_of", "must be a run of the same rule"));
+        }
         let (plan_hash, expected) = match approved {
             Some(Approved { hash, counts }) => {
                 if plan_hash(&rule, &options, &counts)? != hash {

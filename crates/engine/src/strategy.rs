@@ -30,6 +30,9 @@ pub(crate) fn choose(facts: &TableFacts, options: &RunOptions, config: &EngineCo
     if options.scope.symbols.is_some() {
         return key("In the order of the key, because only some symbols are asked for.".into());
     }
+    if options.scope.failed_of.is_some() {
+        return key("In the order of the key, because only rows that failed before are asked for.".into());
+    }
     if blocks < config.blocks_from {
         return key(format!("In the order of the key: the table is small ({blocks} blocks)."));
     }
@@ -92,7 +95,7 @@ mod tests {
 
     #[test]
     fn what_needs_an_order_of_rows_goes_by_key() {
-        let scope = Scope { symbols: Some(vec!["A".into()]) };
+        let scope = Scope { symbols: Some(vec!["A".into()]), failed_of: None };
         for options in [
             RunOptions { dry_run: true, ..RunOptions::default() },
             RunOptions { max_records: Some(5), ..RunOptions::default() },

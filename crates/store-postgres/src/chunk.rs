@@ -21,6 +21,8 @@ pub(crate) struct AtWork {
     pub chunk_numbers: i64,
     pub scanned: i64,
     pub changed: i64,
+    /// Rows on its list of failed rows.
+    pub failed: i64,
 }
 
 #[derive(FromRow)]
@@ -30,24 +32,32 @@ struct RunRow {
     chunk_numbers: i64,
     scanned: i64,
     changed: i64,
+    failed: i64,
 }
 
 /// Locks the run until the chunk ends: a takeover or a person's request waits for it, so that neither
 /// ever meets half a chunk.
 pub(crate) async fn take(tx: &mut PgConnection, lease: &Lease) -> Result<AtWork, StoreError> {
     let id = lease.run_id.as_str();
-    let run: Option<RunRow> =
-        sqlx::query_as("SELECT state, fence, chunk_numbers, scanned, changed FROM amend.run WHERE id = $1 FOR UPDATE")
-            .bind(id)
-            .fetch_optional(tx)
-            .await
-            .map_err(db)?;
+    let run: Option<RunRow> = sqlx::query_as(
+        "SELECT state, fence, chunk_numbers, scanned, changed, failed FROM amend.run WHERE id = $1 FOR UPDATE",
+    )
+    .bind(id)
+    .fetch_optional(tx)
+    .await
+    .map_err(db)?;
     let run = run.ok_or_else(|| StoreError::Missing(format!("run {id}")))?;
     if run.fence != lease.fence {
         return Err(StoreError::LeaseLost);
     }
     let state = active(id, &run.state)?;
-    Ok(AtWork { state, chunk_numbers: run.chunk_numbers, scanned: run.scanned, changed: run.changed })
+    Ok(AtWork {
+        state,
+        chunk_numbers: run.chunk_numbers,
+        scanned: run.scanned,
+        changed: run.changed,
+        failed: run.failed,
+    })
 }
 
 /// The state of a run that may still write.
@@ -76,6 +86,7 @@ pub(crate) struct Done<'a> {
     pub scanned: i64,
     pub changed: i64,
     pub skipped: i64,
+    pub failed: i64,
     pub conflicts: i64,
     pub deleted: i64,
     pub batch_size: i64,
@@ -101,7 +112,7 @@ pub(crate) async fn record(tx: &mut PgConnection, lease: &Lease, done: &Done<'_>
          UPDATE amend.run SET
            scanned = scanned + $5, changed = changed + $6, skipped = skipped + $7, conflicts = conflicts + $8,
            deleted = deleted + $9, chunks = chunks + 1, chunk_numbers = greatest(chunk_numbers, $3),
-           cursor = CASE WHEN $15 THEN cursor ELSE $16 END
+           cursor = CASE WHEN $15 THEN cursor ELSE $16 END, failed = failed + $17
          WHERE id = $1 AND fence = $2",
     )
     .bind(lease.run_id.as_str())
@@ -123,6 +134,7 @@ pub(crate) async fn record(tx: &mut PgConnection, lease: &Lease, done: &Done<'_>
         Cursor::Keep => None,
         Cursor::To(cursor) => cursor,
     })
+    .bind(done.failed)
     .execute(tx)
     .await
     .map_err(db)?

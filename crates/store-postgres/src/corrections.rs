@@ -13,7 +13,7 @@ use crate::{
     error::{db, to_json},
     pages::key_text,
     shape::Shape,
-    sql::slice,
+    sql::slice::{self, Look},
     tx::{Args, Tx, fetch_one},
 };
 
@@ -49,7 +49,8 @@ async fn correct_in(tx: &mut Tx, request: &ChunkRequest<'_>, begun: Instant) -> 
     let scan = scan(request, run);
     let no = run.chunk_numbers + 1;
     let mut args = Args::default();
-    let sql = slice::correct(&shape, request, after.as_deref(), scan, no, &mut args);
+    let look = Look { request, cursor: after.as_deref(), scan, pass_over: run.failed > 0 };
+    let sql = slice::correct(&shape, &look, no, &mut args);
     let row = SliceRow::from_row(&fetch_one(tx, sql, args).await?).map_err(db)?;
     row.totals.check()?;
     let cursor = match &row.upto {
@@ -63,6 +64,7 @@ async fn correct_in(tx: &mut Tx, request: &ChunkRequest<'_>, begun: Instant) -> 
         scanned: row.scanned,
         changed: row.totals.changed,
         skipped: row.candidates - row.totals.changed,
+        failed: 0,
         conflicts: 0,
         deleted: 0,
         batch_size: request.limits.rows,
@@ -77,6 +79,7 @@ async fn correct_in(tx: &mut Tx, request: &ChunkRequest<'_>, begun: Instant) -> 
         scanned: done.scanned,
         changed: done.changed,
         skipped: done.skipped,
+        failed: 0,
         conflicts: 0,
         deleted: 0,
         original: 0,
@@ -88,7 +91,7 @@ async fn correct_in(tx: &mut Tx, request: &ChunkRequest<'_>, begun: Instant) -> 
 
 /// How many rows to look at. Looking at all that a chunk may look at would be wasted where far fewer
 /// hold as many candidates as it may change, so the run's own share so far says how many may be needed.
-fn scan(request: &ChunkRequest<'_>, run: AtWork) -> i64 {
+pub(crate) fn scan(request: &ChunkRequest<'_>, run: AtWork) -> i64 {
     let most = request.limits.scan.max(request.limits.rows).max(1);
     let needed = if run.scanned == 0 {
         request.limits.rows.saturating_mul(3)
@@ -102,7 +105,7 @@ fn scan(request: &ChunkRequest<'_>, run: AtWork) -> i64 {
 }
 
 /// A cursor is the key of the last row that was dealt with.
-fn read_cursor(text: &str, shape: &Shape) -> Result<Vec<String>, StoreError> {
+pub(crate) fn read_cursor(text: &str, shape: &Shape) -> Result<Vec<String>, StoreError> {
     let key: Vec<String> = serde_json::from_str(text).map_err(|_| foreign_cursor(text))?;
     if key.len() == shape.key.len() { Ok(key) } else { Err(foreign_cursor(text)) }
 }

@@ -20,6 +20,7 @@ mod chunk;
 mod corrections;
 mod error;
 mod facts;
+mod failures;
 mod findings;
 mod pages;
 mod people;

@@ -107,6 +107,7 @@ async fn restore_in(
         scanned: scanned(request.scope, &parts, &row),
         changed: row.totals.changed,
         skipped: row.todo - row.totals.changed,
+        failed: 0,
         conflicts: match request.on_conflict {
             ConflictPolicy::Force => row.totals.forced,
             ConflictPolicy::Skip | ConflictPolicy::Stop => row.changed_since,
@@ -124,6 +125,7 @@ async fn restore_in(
         scanned: done.scanned,
         changed: done.changed,
         skipped: done.skipped,
+        failed: 0,
         conflicts: done.conflicts,
         deleted: done.deleted,
         original: row.original,
@@ -151,6 +153,7 @@ fn stopped(request: &RestoreRequest<'_>, run: AtWork, row: &RestoreRow, begun: I
         scanned: 0,
         changed: 0,
         skipped: 0,
+        failed: 0,
         conflicts: row.changed_since,
         deleted: 0,
         original: 0,

@@ -183,20 +183,21 @@ async fn step(tx: &mut Tx, request: &SliceRequest<'_>, begun: Instant) -> Result
     let mut row = hold(tx, lease, request.slice).await?;
     // Not locked: other workers of the run write up their own steps meanwhile. Its fence is asked for
     // again when this one is written up.
-    let (state,): (String,) = sqlx::query_as("SELECT state FROM amend.run WHERE id = $1 AND fence = $2")
-        .bind(lease.run_id.as_str())
-        .bind(lease.fence)
-        .fetch_optional(&mut **tx)
-        .await
-        .map_err(db)?
-        .ok_or(StoreError::LeaseLost)?;
+    let (state, failed): (String, i64) =
+        sqlx::query_as("SELECT state, failed FROM amend.run WHERE id = $1 AND fence = $2")
+            .bind(lease.run_id.as_str())
+            .bind(lease.fence)
+            .fetch_optional(&mut **tx)
+            .await
+            .map_err(db)?
+            .ok_or(StoreError::LeaseLost)?;
     let state = chunk::active(lease.run_id.as_str(), &state)?;
     let shape = Shape::load(tx, request.rule).await?;
     shape.check_writable()?;
     let leaf = shape.of_leaf(&row.leaf);
     let (part, no) = (row.now(), row.first_chunk + row.step);
     let mut args = Args::default();
-    let sql = blocks::correct(&leaf, request, part, no, &mut args);
+    let sql = blocks::correct(&leaf, request, part, no, failed > 0, &mut args);
     let found = StepRow::from_row(&fetch_one(tx, sql, args).await?).map_err(db)?;
     found.totals.check()?;
     let scanned = row.rows_looked_at(request.rows_per_block);
@@ -210,6 +211,7 @@ async fn step(tx: &mut Tx, request: &SliceRequest<'_>, begun: Instant) -> Result
         changed: found.totals.changed,
         // What others hold was not seen; the look after the walk counts it.
         skipped: found.locked - found.totals.changed,
+        failed: 0,
         conflicts: 0,
         deleted: 0,
         batch_size: part.to_block - part.from_block,

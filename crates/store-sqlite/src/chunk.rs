@@ -4,7 +4,9 @@
 use std::time::{Duration, Instant};
 
 use amend_domain::{RunId, RunState};
-use amend_engine::store::{ChunkLimits, ChunkOutcome, ChunkRequest, Lease, RestoreRequest, StoreError, Write};
+use amend_engine::store::{
+    ChunkLimits, ChunkOutcome, ChunkRequest, Lease, RefusedRow, RestoreRequest, StoreError, Write,
+};
 use chrono::{DateTime, Utc};
 use sqlx::{AssertSqlSafe, Connection as _, Row as _, SqliteConnection};
 
@@ -24,6 +26,8 @@ use crate::{
 pub(crate) struct RunNow {
     pub(crate) state: RunState,
     chunks: i64,
+    /// Rows on its list of failed rows.
+    pub(crate) failed: i64,
 }
 
 /// What a step found out and did.
@@ -44,6 +48,7 @@ pub(crate) struct Tally {
     pub(crate) scanned: i64,
     pub(crate) changed: i64,
     pub(crate) skipped: i64,
+    pub(crate) failed: i64,
     pub(crate) conflicts: i64,
     pub(crate) deleted: i64,
     pub(crate) original: i64,
@@ -68,13 +73,16 @@ pub(crate) struct Applied {
 #[derive(Clone, Copy)]
 pub(crate) enum Work<'a> {
     Correct(&'a ChunkRequest<'a>),
+    Fail(&'a RefusedRow<'a>),
     Restore(&'a RestoreRequest<'a>),
 }
 
 impl Work<'_> {
-    async fn step(self, connection: &mut SqliteConnection, no: i64) -> Result<Step, StoreError> {
+    async fn step(self, connection: &mut SqliteConnection, run: RunNow) -> Result<Step, StoreError> {
+        let no = run.chunks + 1;
         match self {
-            Self::Correct(request) => correct::step(connection, request, no).await,
+            Self::Correct(request) => correct::step(connection, request, no, run.failed > 0).await,
+            Self::Fail(refused) => correct::fail_row(connection, refused, run.failed > 0).await,
             Self::Restore(request) => restore::step(connection, request, no).await,
         }
     }
@@ -94,6 +102,7 @@ impl<'a> Frame<'a> {
     pub(crate) fn of(store: &'a SqliteStore, work: Work<'a>) -> Self {
         let (lease, limits, write, now) = match work {
             Work::Correct(r) => (r.lease, r.limits, r.write, r.now),
+            Work::Fail(r) => (r.chunk.lease, r.chunk.limits, r.chunk.write, r.chunk.now),
             Work::Restore(r) => (r.lease, r.limits, r.write, r.now),
         };
         Self { store, work, lease, limits, write, now }
@@ -127,7 +136,7 @@ impl<'a> Frame<'a> {
     async fn inside(&self, connection: &mut SqliteConnection, begun: Instant) -> Result<ChunkOutcome, StoreError> {
         let run = self.run_now(connection).await?;
         let no = run.chunks + 1;
-        let step = self.work.step(connection, no).await?;
+        let step = self.work.step(connection, run).await?;
         let stands = self.write == Write::Commit && !step.halted;
         if stands {
             if let Some(record) = &step.record {
@@ -145,6 +154,7 @@ impl<'a> Frame<'a> {
             scanned: step.tally.scanned,
             changed: step.tally.changed,
             skipped: step.tally.skipped,
+            failed: step.tally.failed,
             conflicts: step.tally.conflicts,
             deleted: step.tally.deleted,
             original: step.tally.original,
@@ -156,7 +166,7 @@ impl<'a> Frame<'a> {
     /// The fence is compared under the write lock, so it cannot change before the commit.
     async fn run_now(&self, connection: &mut SqliteConnection) -> Result<RunNow, StoreError> {
         let id = &self.lease.run_id;
-        let row = sqlx::query("SELECT state, chunks, fence FROM amend_run WHERE id = ?1")
+        let row = sqlx::query("SELECT state, chunks, fence, failed FROM amend_run WHERE id = ?1")
             .bind(id.as_str())
             .fetch_optional(connection)
             .await
@@ -170,7 +180,7 @@ impl<'a> Frame<'a> {
         if fence != self.lease.fence || state.is_over() {
             return Err(StoreError::LeaseLost);
         }
-        Ok(RunNow { state, chunks: row.try_get(1).map_err(db)? })
+        Ok(RunNow { state, chunks: row.try_get(1).map_err(db)?, failed: row.try_get(3).map_err(db)? })
     }
 
     async fn remember(
@@ -205,7 +215,7 @@ impl<'a> Frame<'a> {
         .map_err(db)?;
         let moved = sqlx::query(
             "UPDATE amend_run SET scanned = scanned + ?3, changed = changed + ?4, skipped = skipped + ?5,
-                    conflicts = conflicts + ?6, deleted = deleted + ?7, chunks = chunks + 1, cursor = ?8
+                    conflicts = conflicts + ?6, deleted = deleted + ?7, chunks = chunks + 1, cursor = ?8, failed = failed + ?9
              WHERE id = ?1 AND fence = ?2",
         )
         .bind(self.lease.run_id.as_str())
@@ -216,6 +226,7 @@ impl<'a> Frame<'a> {
         .bind(tally.conflicts)
         .bind(tally.deleted)
         .bind(&step.cursor)
+        .bind(tally.failed)
         .execute(connection)
         .await
         .map_err(db)?;

@@ -1,11 +1,12 @@
 //! One step of a correction.
 
-use amend_engine::store::{ChunkRequest, StoreError};
+use amend_engine::store::{ChunkLimits, ChunkRequest, RefusedRow, StoreError};
 use sqlx::{Row as _, SqliteConnection};
 
 use crate::{
-    chunk::{Record, Step, Tally, apply, prepare},
+    chunk::{Applied, Record, Step, Tally, apply, prepare},
     error::{corrupt, db},
+    failures,
     shape::Bound,
     sql::{and, candidates::Walk, reference},
     value::{Binds, SqlValue},
@@ -15,21 +16,14 @@ pub(crate) async fn step(
     connection: &mut SqliteConnection,
     request: &ChunkRequest<'_>,
     no: i64,
+    pass_over: bool,
 ) -> Result<Step, StoreError> {
     let bound = Bound::load(connection, request.rule).await?;
     let resolved = reference::ensure(connection, &bound).await?;
     prepare(connection, &bound).await?;
-    let slicer = Slicer { bound: &bound, request, walk: bound.walk() };
-    let from = slicer.start()?;
-    let Some((slice, end)) = slicer.slice(connection, from.as_ref()).await? else {
+    let slicer = Slicer { bound: &bound, request, walk: bound.walk(), pass_over };
+    let Some(Looked { scanned, end, candidates }) = slicer.look(connection, &resolved).await? else {
         return Ok(Step { cursor: request.cursor.map(str::to_owned), done: true, ..Step::default() });
-    };
-    let candidates = slicer.collect(connection, &resolved, from.as_ref(), &end).await?;
-    let (scanned, end) = if candidates == request.limits.rows {
-        let last = slicer.last_candidate(connection).await?;
-        (slicer.count(connection, from.as_ref(), &last).await?, last)
-    } else {
-        (slice, end)
     };
     let applied = apply(connection, &bound, &request.lease.run_id, no, candidates).await?;
     Ok(Step {
@@ -37,6 +31,32 @@ pub(crate) async fn step(
         done: !slicer.any_after(connection, &end).await?,
         tally: Tally { scanned, changed: applied.changed, skipped: applied.skipped, ..Tally::default() },
         record: Some(Record { upto: slicer.key_text(connection, &end).await?, applied }),
+        halted: false,
+    })
+}
+
+/// Puts the next candidate on the list of failed rows.
+pub(crate) async fn fail_row(
+    connection: &mut SqliteConnection,
+    refused: &RefusedRow<'_>,
+    pass_over: bool,
+) -> Result<Step, StoreError> {
+    let one = ChunkLimits { rows: 1, ..refused.chunk.limits };
+    let request = ChunkRequest { limits: one, ..refused.chunk.clone() };
+    let bound = Bound::load(connection, request.rule).await?;
+    let resolved = reference::ensure(connection, &bound).await?;
+    prepare(connection, &bound).await?;
+    let slicer = Slicer { bound: &bound, request: &request, walk: bound.walk(), pass_over };
+    let Some(Looked { scanned, end, candidates }) = slicer.look(connection, &resolved).await? else {
+        return Ok(Step { cursor: request.cursor.map(str::to_owned), done: true, ..Step::default() });
+    };
+    let upto = slicer.key_text(connection, &end).await?;
+    let failed = if candidates == 1 { failures::list(connection, &bound, refused, &upto).await? } else { 0 };
+    Ok(Step {
+        cursor: Some(end.to_text(slicer.walk)),
+        done: !slicer.any_after(connection, &end).await?,
+        tally: Tally { scanned, failed, ..Tally::default() },
+        record: Some(Record { upto, applied: Applied::default() }),
         halted: false,
     })
 }
@@ -70,9 +90,31 @@ struct Slicer<'a> {
     bound: &'a Bound<'a>,
     request: &'a ChunkRequest<'a>,
     walk: Walk,
+    /// The run has failed rows, which are no candidates.
+    pass_over: bool,
+}
+
+/// What the next rows are, once the candidates among them are collected.
+struct Looked {
+    scanned: i64,
+    end: Place,
+    candidates: i64,
 }
 
 impl Slicer<'_> {
+    /// `None` at the end of the table.
+    async fn look(&self, connection: &mut SqliteConnection, resolved: &str) -> Result<Option<Looked>, StoreError> {
+        let from = self.start()?;
+        let Some((slice, end)) = self.slice(connection, from.as_ref()).await? else { return Ok(None) };
+        let candidates = self.collect(connection, resolved, from.as_ref(), &end).await?;
+        if candidates < self.request.limits.rows {
+            return Ok(Some(Looked { scanned: slice, end, candidates }));
+        }
+        let last = self.last_candidate(connection).await?;
+        let scanned = self.count(connection, from.as_ref(), &last).await?;
+        Ok(Some(Looked { scanned, end: last, candidates }))
+    }
+
     fn start(&self) -> Result<Option<Place>, StoreError> {
         let Some(cursor) = self.request.cursor else { return Ok(None) };
         match Place::from_text(cursor, self.walk, self.bound.key_width()) {
@@ -167,8 +209,13 @@ impl Slicer<'_> {
         // A cross join keeps the order: the slice first, then a look at the reference.
         let rows = self.rows_with(&format!("CROSS JOIN {resolved} AS r"), from, Some(end), &mut binds);
         let (into, columns) = self.bound.candidate_names();
+        let listed = if self.pass_over {
+            format!(" AND NOT {}", self.bound.stands_failed(&self.request.lease.run_id, &mut binds))
+        } else {
+            String::new()
+        };
         let sql = format!(
-            "INSERT OR FAIL INTO {} ({into}, cur, new, what) SELECT {columns}, {}, r.value, 0 {rows} AND {} AND {}
+            "INSERT OR FAIL INTO {} ({into}, cur, new, what) SELECT {columns}, {}, r.value, 0 {rows} AND {} AND {}{listed}
              ORDER BY {} LIMIT {}",
             self.bound.candidates(),
             self.bound.stored_value(),

@@ -20,6 +20,7 @@ mod correct;
 mod corrections;
 mod disk;
 mod error;
+mod failures;
 mod findings;
 mod pages;
 mod people;

@@ -287,7 +287,7 @@ pub async fn journalled(f: &Fixture, id: &RunId) -> anyhow::Result<i64> {
 /// A scope of these symbols.
 #[must_use]
 pub fn only(symbols: &[&str]) -> Scope {
-    Scope { symbols: Some(symbols.iter().map(|s| (*s).to_owned()).collect()) }
+    Scope { symbols: Some(symbols.iter().map(|s| (*s).to_owned()).collect()), failed_of: None }
 }
 
 /// The error of a step that must fail.

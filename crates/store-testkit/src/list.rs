@@ -71,6 +71,19 @@ macro_rules! conformance {
             engine_chaos: [
                 writers_and_crashes_in_any_order_lose_nothing,
             ]
+            engine_failures: [
+                chunks_are_as_large_as_before_once_the_refused_row_is_through,
+                refused_rows_are_not_tried_again_by_the_sweep,
+                rows_that_failed_are_tried_again_by_a_run_of_their_own,
+                a_retry_needs_the_right_to_run_and_rows_that_failed,
+                a_dry_run_counts_what_would_be_refused,
+                a_table_that_refuses_every_row_opens_the_breaker_and_what_is_committed_stays,
+                a_table_that_refuses_every_row_opens_the_breaker_of_a_walk_by_blocks,
+                sessions_that_are_cut_in_the_middle_of_a_chunk_lose_and_repeat_nothing,
+                sessions_that_are_cut_under_a_walk_by_blocks_lose_and_repeat_nothing,
+                serialization_failures_are_retried_until_everything_is_done,
+                a_chunk_that_loses_a_deadlock_is_tried_again,
+            ]
             engine_refusals: [
                 numbers_that_drifted_since_the_preview_stop_the_run_before_its_first_write,
                 an_approval_of_other_options_is_refused,
@@ -78,7 +91,7 @@ macro_rules! conformance {
                 who_may_not_run_is_refused_and_the_refusal_is_logged,
                 tables_that_a_rule_cannot_use_are_refused_with_advice,
                 a_user_who_may_only_read_can_preview_and_not_run,
-                a_row_that_a_trigger_refuses_fails_the_run_and_whole_chunks_stay,
+                a_row_that_a_trigger_refuses_fails_the_run_and_everything_else_is_done,
                 a_trigger_that_touches_another_column_ends_the_run_at_that_chunk,
                 a_locked_table_is_waited_for_and_then_corrected,
                 a_table_that_stays_locked_fails_the_run_with_nothing_changed,
@@ -134,7 +147,7 @@ macro_rules! conformance {
                 rows_that_arrive_during_the_walk_are_found_by_the_sweep,
                 a_killed_walk_by_blocks_is_taken_over_and_no_row_is_journalled_twice,
                 a_cancelled_walk_by_blocks_leaves_whole_chunks_that_roll_back,
-                a_row_that_a_trigger_refuses_is_met_by_key_and_named,
+                a_row_that_a_trigger_refuses_is_met_by_key_and_listed,
                 only_what_the_reference_decides_is_written_by_blocks,
             ]
             engine_walks_shapes: [
@@ -145,6 +158,17 @@ macro_rules! conformance {
                 tables_that_inherit_are_walked_by_key,
                 keys_of_any_type_spread_over_the_stripes,
                 dry_runs_limits_and_scopes_go_by_key,
+            ]
+            failures: [
+                a_refused_row_is_listed_with_its_error_and_passed_over,
+                a_listed_row_is_no_candidate_until_its_value_changes,
+                a_row_that_is_refused_with_another_value_counts_another_attempt,
+                a_listed_row_that_needs_no_correction_does_not_stand,
+                nothing_is_listed_where_no_row_is_to_be_changed,
+                a_rehearsed_refusal_lists_nothing,
+                an_old_fence_lists_nothing,
+                a_scope_of_failed_rows_holds_these_alone,
+                keys_of_any_kind_are_listed_and_found_again,
             ]
             findings: [
                 a_value_that_the_reference_has_is_correct,

@@ -146,6 +146,8 @@ retention_days = {retention}
 # AMEND_ENGINE_WORKERS. Workers that share a run over a large table of PostgreSQL; 0: as many as this
 # machine has cores, at most 4. Fewer, where the database has fewer to spare.
 workers = {workers}
+# AMEND_ENGINE_BREAKER_PERCENT. Percent of the last 20 chunks that may fail before a run stops by itself.
+breaker_percent = {breaker}
 
 [throttle]
 # What holds a run back until it is within its limit again. What cannot be observed holds it, too,
@@ -182,6 +184,7 @@ off = {off}
         drift = engine.drift_tolerance_percent,
         retention = engine.retention_days,
         workers = engine.workers,
+        breaker = engine.breaker_percent,
         waiters = throttle.lock_waiters,
         lag = throttle.replication_lag_s,
         wal_rate = optional("wal_rate_mib_s", throttle.wal_rate_mib_s, "64"),

@@ -10,6 +10,7 @@ mod cancel;
 mod context;
 mod demo;
 mod doctor;
+mod failed;
 mod import;
 mod init;
 mod logging;
@@ -87,6 +88,10 @@ pub enum Command {
     Runs(runs::RunsArgs),
     /// Show one run with its history
     Show(show::ShowArgs),
+    /// List the rows that a run could not correct, each with its error
+    Failed(failed::FailedArgs),
+    /// Correct the rows that a run could not, and those alone
+    Retry(failed::FailedArgs),
     /// Check the table as it stands
     Validate(validate::ValidateArgs),
     /// Undo a run: restore the rows that still have the value it wrote
@@ -177,6 +182,8 @@ async fn with_settings(context: Context, command: Command) -> anyhow::Result<Exi
         Command::Run(args) => run::command(context, args).await,
         Command::Runs(args) => runs::command(context, args).await,
         Command::Show(args) => show::command(context, args).await,
+        Command::Failed(args) => failed::list(context, args).await,
+        Command::Retry(args) => failed::retry(context, args).await,
         Command::Validate(args) => validate::command(context, args).await,
         Command::Rollback(args) => rollback::command(context, args).await,
         Command::Backups(args) => backups::command(context, args).await,
@@ -264,6 +271,8 @@ mod tests {
             "amend run --backup snapshot",
             "amend backups --format csv",
             "amend purge --dry-run",
+            "amend failed r-1 --format csv",
+            "amend retry r-1",
             "amend pause r-1",
             "amend resume r-1 --format json",
             "amend pace r-1 40",
@@ -286,6 +295,7 @@ mod tests {
             "amend rollback r-1 --chunk 0",
             "amend run --max-records 0",
             "amend rollback",
+            "amend retry",
             "amend pause",
             "amend pace r-1",
             "amend pace r-1 101",

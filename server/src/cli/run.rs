@@ -55,7 +55,7 @@ impl OptionArgs {
     pub fn read(&self) -> RunOptions {
         RunOptions {
             mode: self.mode,
-            scope: Scope { symbols: self.symbols.clone() },
+            scope: Scope { symbols: self.symbols.clone(), failed_of: None },
             batch_size: self.batch_size,
             max_records: self.max_records,
             backup: self.backup,

@@ -26,6 +26,9 @@ pub struct EngineSection {
     /// `AMEND_ENGINE_WORKERS`. Workers that share a run over a large table of PostgreSQL. Default 0: as
     /// many as this machine has cores, at most 4; otherwise 1 to 32.
     pub workers: u32,
+    /// `AMEND_ENGINE_BREAKER_PERCENT`. Percent of the last 20 chunks (at least 10) that may fail before a
+    /// run stops by itself. Default 50; 1 to 100.
+    pub breaker_percent: u32,
 }
 
 impl Default for EngineSection {
@@ -37,6 +40,7 @@ impl Default for EngineSection {
             drift_tolerance_percent: 1.0,
             retention_days: 30,
             workers: 0,
+            breaker_percent: 50,
         }
     }
 }
@@ -65,6 +69,9 @@ impl EngineSection {
         if self.workers > 32 {
             return Err(Problem::field("engine.workers", "must be 0 to 32"));
         }
+        if !(1..=100).contains(&self.breaker_percent) {
+            return Err(Problem::field("engine.breaker_percent", "must be 1 to 100"));
+        }
         Ok(())
     }
 
@@ -79,6 +86,7 @@ impl EngineSection {
             drift_tolerance: self.drift_tolerance_percent / 100.0,
             retention_days: self.retention_days,
             workers: self.workers,
+            breaker_percent: self.breaker_percent,
             ..EngineConfig::default()
         }
     }

@@ -4,7 +4,10 @@
 use amend_domain::{Caller, ErrorCode, Problem, RunId};
 use axum::{
     Extension, Json, Router,
-    extract::{Path, State, rejection::JsonRejection},
+    extract::{
+        Path, Query, State,
+        rejection::{JsonRejection, QueryRejection},
+    },
     http::{HeaderValue, Method, StatusCode, header},
     response::{IntoResponse, Response},
     routing::{any, get, post, put},
@@ -21,6 +24,8 @@ pub(super) fn routes() -> Router<AppState> {
         .route("/api/v1/runs/{id}/resume", post(resume))
         .route("/api/v1/runs/{id}/cancel", post(cancel))
         .route("/api/v1/runs/{id}/pace", put(pace))
+        .route("/api/v1/runs/{id}/failed", get(failed))
+        .route("/api/v1/runs/{id}/retry", post(retry))
         .method_not_allowed_fallback(wrong_method)
         .route("/api/v1/{*path}", any(no_such_path))
 }
@@ -42,6 +47,42 @@ async fn resume(State(state): State<AppState>, Extension(who): Who, Path(id): Pa
 
 async fn cancel(State(state): State<AppState>, Extension(who): Who, Path(id): Path<String>) -> Response {
     answer(StatusCode::ACCEPTED, async { state.engine.cancel(&who, &RunId::parse(&id)?).await }.await)
+}
+
+/// Which part of a list.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Part {
+    #[serde(default)]
+    after: i64,
+    #[serde(default = "usual_limit")]
+    limit: u32,
+}
+
+const fn usual_limit() -> u32 {
+    100
+}
+
+/// Rows that the run could not correct; the next part begins after the last one's `seq`.
+async fn failed(
+    State(state): State<AppState>,
+    Extension(who): Who,
+    Path(id): Path<String>,
+    part: Result<Query<Part>, QueryRejection>,
+) -> Response {
+    let listed = async {
+        let Query(Part { after, limit }) = part.map_err(|error| {
+            tracing::debug!(%error, "a query that cannot be read");
+            Problem::field("after, limit", "must be whole numbers, limit from 1 to 1000")
+        })?;
+        state.engine.failed_rows(&who, &RunId::parse(&id)?, after, limit).await
+    };
+    answer(StatusCode::OK, listed.await)
+}
+
+/// Answers with the new run.
+async fn retry(State(state): State<AppState>, Extension(who): Who, Path(id): Path<String>) -> Response {
+    answer(StatusCode::ACCEPTED, async { state.engine.retry_failed(&who, &RunId::parse(&id)?).await }.await)
 }
 
 #[derive(Deserialize)]

@@ -110,7 +110,7 @@ fn options_of(view: &View) -> RunOptions {
     let symbols = view.filter.symbols.clone();
     RunOptions {
         mode: view.mode,
-        scope: Scope { symbols: (!symbols.is_empty()).then_some(symbols) },
+        scope: Scope { symbols: (!symbols.is_empty()).then_some(symbols), failed_of: None },
         batch_size: BatchSize::Auto,
         ..RunOptions::default()
     }

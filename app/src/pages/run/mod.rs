@@ -2,6 +2,7 @@
 
 mod acts;
 mod charts;
+mod failed;
 mod history;
 mod progress;
 mod steer;
@@ -96,6 +97,7 @@ fn body(detail: Signal<History>) -> AnyView {
     let live = use_live();
     let run: Memo<RunView> = Memo::new(move |_| live.overlay(read(detail, |d| d.run.clone())));
     let events: Memo<Vec<EventRecord>> = Memo::new(move |_| read(detail, |d| d.events.clone()));
+    let failed_rows: Memo<Vec<Vec<String>>> = Memo::new(move |_| read(detail, |d| d.failed.clone()));
     let chunks: Memo<Vec<ChunkRecord>> = Memo::new(move |_| read(detail, |d| d.chunk_log.clone()));
     view! {
         <PageHead title=move || verdict::headline(run) lead=move || verdict::lead(run)>
@@ -105,6 +107,7 @@ fn body(detail: Signal<History>) -> AnyView {
         {steer::card(run)}
         {verdict::trouble(run)}
         {progress::card(run)}
+        {failed::card(run, failed_rows)}
         {way::card(run)}
         // On a narrow screen the proof comes before the charts.
         <div class="cols c21 run-body">

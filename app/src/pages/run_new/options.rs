@@ -69,7 +69,7 @@ impl Choice {
             .collect();
         let options = RunOptions {
             mode: self.mode,
-            scope: Scope { symbols: (!symbols.is_empty()).then_some(symbols) },
+            scope: Scope { symbols: (!symbols.is_empty()).then_some(symbols), failed_of: None },
             batch_size,
             max_records,
             dry_run: self.dry_run,

@@ -69,6 +69,8 @@ pub struct ChunkOutcome {
     pub changed: i64,
     /// Candidates that were locked by others or changed under our eyes.
     pub skipped: i64,
+    /// Rows that were put on the list of failed rows.
+    pub failed: i64,
     /// Rollback: changed by somebody since. With `Force` they were overwritten (and are in
     /// `changed` too). With `Stop` and a conflict nothing of the step is committed and `done` is false.
     pub conflicts: i64,

@@ -102,10 +102,10 @@ impl StoreError {
                     .advice("Try a smaller batch size.")
             }
             Self::Row(_) => Problem::new(
-                ErrorCode::Internal,
-                "A constraint or trigger of the table refused a corrected row; the step was undone whole.",
+                ErrorCode::RowsRefused,
+                "A constraint or trigger of the table refused a row; the step was undone whole.",
             )
-            .advice("The log names the constraint."),
+            .advice("The log has the database's own words."),
             Self::ReadOnly(_) => {
                 Problem::new(ErrorCode::ReadOnly, "The database user may not write here; nothing was changed.").advice(
                     "Grant UPDATE on the target table and rights on Amend's own tables; `amend doctor` lists them.",

@@ -11,6 +11,7 @@ mod bulk;
 mod catalog;
 mod corrections;
 mod error;
+mod failures;
 mod findings;
 mod people;
 mod pressure;
@@ -22,6 +23,7 @@ pub use bulk::{Bulk, BulkRows, BulkTable, BulkWriter, MarketDataRow, SymbolRow};
 pub use catalog::{Catalog, ColumnInfo, ServerInfo, StoreKind, TableInfo};
 pub use corrections::{ChunkLimits, ChunkOutcome, ChunkRequest, Corrections, JournalPair, RestoreRequest, Write};
 pub use error::{StoreError, Trouble};
+pub use failures::{Failures, RefusedRow};
 pub use findings::Findings;
 pub use people::{AuditEntry, People, SessionRecord, TokenRecord, UserRecord};
 pub use pressure::{Pressure, Pressures, Reading};
@@ -29,6 +31,9 @@ pub use runs::{Lease, NewRun, RunFilter, RunPatch, Runs, StoredRun};
 pub use slices::{Cut, Slice, SliceOutcome, SliceRequest, Slices, TableFacts};
 
 /// Everything, behind one pointer.
-pub trait Store: Catalog + Findings + Runs + Corrections + Slices + Backups + People + Bulk + Pressures {}
+pub trait Store:
+    Catalog + Findings + Runs + Corrections + Failures + Slices + Backups + People + Bulk + Pressures
+{
+}
 
-impl<T: Catalog + Findings + Runs + Corrections + Slices + Backups + People + Bulk + Pressures> Store for T {}
+impl<T: Catalog + Findings + Runs + Corrections + Failures + Slices + Backups + People + Bulk + Pressures> Store for T {}

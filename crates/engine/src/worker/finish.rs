@@ -26,14 +26,19 @@ impl Worker {
         }
         let limited = limited || self.at_limit();
         let validation = self.prove(limited).await?;
-        let passed = validation.passed;
         let failed: Vec<_> = validation.levels.iter().filter(|l| !l.passed).map(|l| l.detail.clone()).collect();
-        let error = (!passed).then(|| RunError {
-            code: ErrorCode::ValidationFailed,
-            message: failed.join(" "),
-            advice: Some("What was changed stays and can be rolled back. Analyse again to see the rows.".into()),
-        });
-        self.event(if passed { "validated" } else { "validation_failed" }, &summary(&validation)).await?;
+        let refused = self.refused().await?;
+        let error = if refused > 0 {
+            Some(self.rows_refused(refused))
+        } else {
+            (!validation.passed).then(|| RunError {
+                code: ErrorCode::ValidationFailed,
+                message: failed.join(" "),
+                advice: Some("What was changed stays and can be rolled back. Analyse again to see the rows.".into()),
+            })
+        };
+        let passed = error.is_none();
+        self.event(if validation.passed { "validated" } else { "validation_failed" }, &summary(&validation)).await?;
         let now = self.engine.inner.clock.now();
         let effect = self.effect().await?;
         let patch = RunPatch {
@@ -50,6 +55,20 @@ impl Worker {
             return self.cancelled().await;
         }
         Ok(())
+    }
+
+    /// Everything else was done, and the validation says what is missing.
+    fn rows_refused(&self, rows: i64) -> RunError {
+        let id = &self.lease.run_id;
+        RunError {
+            code: ErrorCode::RowsRefused,
+            message: format!(
+                "{rows} rows were refused by the table (a constraint or a trigger) and keep their values; the others are done."
+            ),
+            advice: Some(format!(
+                "The run's page and `amend failed {id}` list them. Mend the cause, then: amend retry {id}"
+            )),
+        }
     }
 
     fn at_limit(&self) -> bool {

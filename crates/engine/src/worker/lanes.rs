@@ -86,10 +86,15 @@ impl Shared {
 }
 
 /// What a lane tells the worker.
-struct Report {
-    outcome: SliceOutcome,
-    /// The size that the chunk was cut for; the pace may have moved on since.
-    rows: i64,
+enum Report {
+    /// A committed chunk.
+    Done {
+        outcome: SliceOutcome,
+        /// The size that the chunk was cut for; the pace may have moved on since.
+        rows: i64,
+    },
+    /// A try of a chunk that failed, with what is said about it in public.
+    Failed(String),
 }
 
 impl Worker {
@@ -109,7 +114,14 @@ impl Worker {
         let mut progress = Progress::new(self.run.view.changed);
         let mut trouble = Ok(());
         while let Some(report) = news.recv().await {
-            if let Err(stop) = self.take_in(&report, &shared, &mut pace, &mut progress).await {
+            let taken = match &report {
+                Report::Done { outcome, rows } => {
+                    self.breaker.went_well();
+                    self.take_in(outcome, *rows, &shared, &mut pace, &mut progress).await
+                }
+                Report::Failed(why) => self.chunk_failed(why).await,
+            };
+            if let Err(stop) = taken {
                 shared.end();
                 trouble = trouble.and(Err(stop));
             }
@@ -154,18 +166,18 @@ impl Worker {
     /// One committed chunk: the books, the pace, the end.
     async fn take_in(
         &mut self,
-        report: &Report,
+        outcome: &SliceOutcome,
+        rows: i64,
         shared: &Shared,
         pace: &mut Pace,
         progress: &mut Progress,
     ) -> Result<(), Stop> {
-        let outcome = &report.outcome;
         self.refuse_touched().await?;
         let now = self.engine.inner.clock.now();
         progress.add(now, outcome.changed);
         // A chunk of another size says nothing about the present one, and one of few candidates nothing
         // about either, unless it was slow.
-        let telling = report.rows == pace.size() && outcome.changed * 2 >= report.rows;
+        let telling = rows == pace.size() && outcome.changed * 2 >= rows;
         let target = i64::try_from(self.engine.inner.config.target_chunk.as_millis()).unwrap_or(i64::MAX);
         if (telling || outcome.duration_ms > target)
             && let Some(change) = pace.observe(outcome.duration_ms)
@@ -250,7 +262,7 @@ impl Lane {
                     let (done, took) = (outcome.done, outcome.duration_ms);
                     shared.gate.saw(outcome.state);
                     // Nobody listens any more when the worker is dropped, and then this task is, too.
-                    drop(self.reports.send(Report { outcome, rows }).await);
+                    drop(self.reports.send(Report::Done { outcome, rows }).await);
                     if !done && shared.gate.rest_after(took) > LONG_REST {
                         store.release_slice(&shared.lease, slice).await?;
                         shared.gate.rest(took).await;
@@ -292,6 +304,9 @@ impl Lane {
                 Ok(outcome) => return Ok(Some(outcome)),
                 Err(error) => error,
             };
+            if error.trouble() != Trouble::Stop {
+                drop(self.reports.send(Report::Failed(error.problem().message)).await);
+            }
             match error.trouble() {
                 Trouble::Retry if attempt < shared.backoff.retries && !shared.ends() => {
                     self.wait_and_retry(&error, attempt).await?;

@@ -2,11 +2,14 @@
 
 mod backoff;
 mod backup;
+mod breaker;
 mod finish;
 pub(crate) mod gate;
 mod lanes;
 pub(crate) mod pace;
 mod progress;
+mod search;
+mod tries;
 mod walk;
 
 use std::time::Duration;
@@ -20,6 +23,7 @@ use tokio::task::JoinHandle;
 
 use self::{
     backoff::Backoff,
+    breaker::Breaker,
     gate::{Gate, Pass},
     walk::End,
 };
@@ -112,6 +116,7 @@ pub(crate) struct Worker {
     gate: Option<Gate>,
     /// A walk by blocks has passed over rows that made trouble.
     left_over: bool,
+    breaker: Breaker,
 }
 
 /// Ends the heartbeat and frees the place in this process, also when the worker's task is dropped.
@@ -164,6 +169,7 @@ impl Engine {
             seen: None,
             gate: None,
             left_over: false,
+            breaker: Breaker::new(self.inner.config.breaker_percent),
         };
         let ended = worker.drive().await;
         worker.close_gate().await;

@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use amend_domain::{BatchSize, ConflictPolicy, ErrorCode, Phase, Problem, RunState, Strategy};
 
-use super::{Job, Stop, Worker, backoff::Backoff, conflict, gate::Pass, pace::Pace, progress::Progress};
+use super::{
+    Job, Stop, Worker, backoff::Backoff, conflict, gate::Pass, pace::Pace, progress::Progress, search::Search,
+};
 use crate::{
     analysis::counts_of,
-    store::{ChunkLimits, ChunkOutcome, ChunkRequest, RestoreRequest, RunPatch, StoreError, Trouble, Write},
+    store::{ChunkLimits, ChunkOutcome, RunPatch},
 };
 
 /// How the walks ended.
@@ -37,6 +39,7 @@ const MOST_BETWEEN_SWEEPS: Duration = Duration::from_secs(15);
 struct Rehearsed {
     changed: i64,
     scanned: i64,
+    failed: i64,
     conflicts: i64,
     deleted: i64,
 }
@@ -107,6 +110,7 @@ impl Worker {
     /// The closing look: what the run may still change, by the same definition as the preview.
     async fn look(&mut self) -> Result<i64, Stop> {
         let store = self.engine.inner.store.clone();
+        let refused = self.refused().await?;
         let (left, after) = match &self.job {
             Job::Correct(options) => {
                 let summary = store.summarise(&self.rule, &options.scope).await?;
@@ -125,7 +129,19 @@ impl Worker {
         let duration_ms = Some(self.spent());
         let patch = RunPatch { remaining: Some(left), after, skipped, duration_ms, ..RunPatch::default() };
         self.update(None, patch).await?;
-        Ok(left)
+        // Another walk would pass over these again.
+        Ok((left - refused).max(0))
+    }
+
+    /// Rows that the table refused in this run and that are still as they were.
+    pub(super) async fn refused(&self) -> Result<i64, Stop> {
+        match &self.job {
+            Job::Correct(options) if self.run.view.failed > 0 && !options.dry_run => {
+                let (store, id) = (&self.engine.inner.store, &self.lease.run_id);
+                Ok(store.standing_failures(&self.rule, id, options.mode, &options.scope).await?)
+            }
+            _ => Ok(0),
+        }
     }
 
     async fn walk_by_key(&mut self) -> Result<Walked, Stop> {
@@ -139,16 +155,20 @@ impl Worker {
         let mut cursor = if dry { None } else { self.run.cursor.clone() };
         // A run resumed after a dead worker has counted these rows already.
         let mut progress = Progress::new(if dry { 0 } else { self.run.view.changed });
+        let mut search = Search::default();
         loop {
             match self.pass().await? {
                 Pass::Go => {}
                 Pass::Pause => return Ok(Walked::Paused),
                 Pass::Cancel => return Ok(Walked::Cancelled),
             }
-            let Some(limits) = self.limits(fixed.unwrap_or_else(|| pace.size()), progress.all()) else {
+            // A chunk whose commit was not answered counts all the same: the run itself knows.
+            let changed = if dry { progress.all() } else { progress.all().max(self.run.view.changed) };
+            let Some(limits) = self.limits(fixed.unwrap_or_else(|| pace.size()), changed) else {
                 return Ok(Walked::Limit);
             };
-            let Some(outcome) = self.step_with_retries(cursor.as_deref(), limits).await? else {
+            let narrowed = search.is_on();
+            let Some(outcome) = self.step_with_retries(cursor.as_deref(), limits, &mut search).await? else {
                 // The gate knows whether to pause or to cancel.
                 continue;
             };
@@ -158,10 +178,13 @@ impl Worker {
             progress.add(now, outcome.changed);
             rehearsed.changed += outcome.changed;
             rehearsed.scanned += outcome.scanned;
+            rehearsed.failed += outcome.failed;
             rehearsed.conflicts += outcome.conflicts;
             rehearsed.deleted += outcome.deleted;
             cursor.clone_from(&outcome.cursor);
-            let change = if fixed.is_none() { pace.observe(outcome.duration_ms) } else { None };
+            // A chunk that was made smaller says nothing about the usual size.
+            let telling = fixed.is_none() && !narrowed && !search.is_on() && outcome.failed == 0;
+            let change = if telling { pace.observe(outcome.duration_ms) } else { None };
             if let Some(change) = change {
                 progress.resized(change.size);
                 let message = format!("Chunks of {} rows from here: {}.", change.size, change.reason);
@@ -172,6 +195,7 @@ impl Worker {
                 if dry {
                     patch.changed = Some(rehearsed.changed);
                     patch.scanned = Some(rehearsed.scanned);
+                    patch.failed = Some(rehearsed.failed);
                     patch.conflicts = Some(rehearsed.conflicts);
                     patch.deleted = Some(rehearsed.deleted);
                 }
@@ -236,79 +260,6 @@ impl Worker {
                 .advice("What was changed stays and can be rolled back. Run again to go on."),
             )),
             _ => Ok(()),
-        }
-    }
-
-    /// One chunk, with the cure that each class of trouble allows. `None` when a pause or cancel
-    /// came between two tries.
-    async fn step_with_retries(
-        &mut self,
-        cursor: Option<&str>,
-        mut limits: ChunkLimits,
-    ) -> Result<Option<ChunkOutcome>, Stop> {
-        let backoff = self.job.backoff();
-        let mut attempt = 0;
-        loop {
-            let error = match self.step(cursor, limits).await {
-                Ok(outcome) => return Ok(Some(outcome)),
-                Err(error) => error,
-            };
-            match error.trouble() {
-                Trouble::Retry if attempt < backoff.retries => {
-                    let pause = backoff.delay(attempt, self.engine.inner.ids.fraction());
-                    attempt += 1;
-                    tracing::warn!(run.id = %self.lease.run_id, %error, "a chunk failed and is tried again");
-                    self.event("retry", &backoff.announce(&error, attempt - 1, pause)).await?;
-                    self.nap(pause).await;
-                }
-                Trouble::Split if limits.rows > 1 => {
-                    limits.rows /= 2;
-                    limits.scan = (limits.scan / 2).max(limits.rows);
-                    tracing::warn!(run.id = %self.lease.run_id, %error, "a chunk failed and is halved");
-                    let message = format!("{} Half as many rows are tried: {}.", error.problem().message, limits.rows);
-                    self.event("split", &message).await?;
-                }
-                _ => {
-                    let patch = RunPatch { failed: Some(limits.rows.min(1)), ..RunPatch::default() };
-                    if matches!(error, StoreError::Row(_)) {
-                        self.update(None, patch).await?;
-                    }
-                    return Err(error.into());
-                }
-            }
-            self.reload().await?;
-            if matches!(self.run.view.state, RunState::Cancelling | RunState::Pausing) {
-                return Ok(None);
-            }
-        }
-    }
-
-    async fn step(&self, cursor: Option<&str>, limits: ChunkLimits) -> Result<ChunkOutcome, StoreError> {
-        let inner = &self.engine.inner;
-        let write = if self.job.dry_run() { Write::Rehearse } else { Write::Commit };
-        let (lease, rule, now) = (&self.lease, &self.rule, inner.clock.now());
-        match &self.job {
-            Job::Correct(options) => {
-                let (mode, scope) = (options.mode, &options.scope);
-                inner.store.correct_chunk(&ChunkRequest { lease, rule, mode, scope, cursor, limits, write, now }).await
-            }
-            Job::Restore(source, options) => {
-                let (on_conflict, scope) = (options.on_conflict, &options.scope);
-                inner
-                    .store
-                    .restore_chunk(&RestoreRequest {
-                        lease,
-                        rule,
-                        source,
-                        on_conflict,
-                        scope,
-                        cursor,
-                        limits,
-                        write,
-                        now,
-                    })
-                    .await
-            }
         }
     }
 }

@@ -4,7 +4,7 @@
 use amend_engine::store::SliceRequest;
 
 use super::{
-    apply, filter, finding, numbered,
+    apply, failed, filter, finding, numbered,
     reference::{self, Among},
 };
 use crate::{shape::Shape, tx::Args};
@@ -27,12 +27,25 @@ pub(crate) struct Part {
 
 /// Answers with one row: `locked` and the [`apply::TOTALS`]. Rows are locked as they are found, in one
 /// pass over the range; what others hold is not seen at all.
-pub(crate) fn correct(shape: &Shape, request: &SliceRequest<'_>, part: Part, chunk: i64, args: &mut Args) -> String {
+pub(crate) fn correct(
+    shape: &Shape,
+    request: &SliceRequest<'_>,
+    part: Part,
+    chunk: i64,
+    pass_over: bool,
+    args: &mut Args,
+) -> String {
     let mut conditions = filter::scope(shape, request.scope, args);
     conditions.add(apply::blocks("t", part.from_block, part.to_block));
     if part.stripes > 1 {
         let operator = if part.and_the_rest { ">=" } else { "=" };
         conditions.add(format!("({} & {}) {operator} {}", hash(shape), part.stripes - 1, part.stripe));
+    }
+    if pass_over {
+        let keys = numbered(&shape.key, ", ", |_, c| format!("{}::text", c.of("t")));
+        let value = shape.value.text_of("t");
+        let stands = failed::stands(request.lease.run_id.as_str(), &format!("ARRAY[{keys}]"), &value, args);
+        conditions.add(format!("NOT {stands}"));
     }
     let looking = (part.to_block - part.from_block) * ROWS_A_BLOCK / part.stripes.max(1);
     let find = apply::Find::ByTid { from_block: part.from_block, to_block: part.to_block };

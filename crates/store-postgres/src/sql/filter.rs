@@ -3,7 +3,7 @@
 use amend_domain::{Finding, RowFilter, Rule, Scope};
 use amend_engine::store::StoreError;
 
-use super::{symbol, time};
+use super::{failed, symbol, time};
 use crate::{shape::Shape, tx::Args};
 
 /// Conditions that all must hold, as the tail of a `WHERE true`.
@@ -43,6 +43,9 @@ pub(crate) fn scope(shape: &Shape, scope: &Scope, args: &mut Args) -> Conditions
     let mut all = Conditions::default();
     if let Some(wanted) = &scope.symbols {
         all.add(symbols(shape, "t", wanted, args));
+    }
+    if let Some(run) = &scope.failed_of {
+        all.add(failed::listed(shape, run.as_str(), args));
     }
     all
 }

@@ -6,6 +6,7 @@
 
 pub(crate) mod apply;
 pub(crate) mod blocks;
+pub(crate) mod failed;
 pub(crate) mod filter;
 pub(crate) mod finding;
 pub(crate) mod page;

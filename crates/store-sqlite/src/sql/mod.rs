@@ -10,6 +10,7 @@
 
 pub(crate) mod candidates;
 pub(crate) mod digest;
+pub(crate) mod failed;
 pub(crate) mod filter;
 pub(crate) mod finding;
 pub(crate) mod order;
@@ -70,7 +71,12 @@ impl Bound<'_> {
 
     /// Holds for rows of a scope; `None` where every row is.
     pub(crate) fn scope(&self, scope: &Scope, binds: &mut Binds) -> Option<String> {
-        scope.symbols.as_ref().map(|symbols| self.symbol_in(&binds.add_list(symbols)))
+        let symbols = scope.symbols.as_ref().map(|symbols| self.symbol_in(&binds.add_list(symbols)));
+        let listed = scope.failed_of.as_ref().map(|run| self.listed_as_failed(run, binds));
+        match (symbols, listed) {
+            (Some(symbols), Some(listed)) => Some(format!("{symbols} AND {listed}")),
+            (one, other) => one.or(other),
+        }
     }
 }
 

@@ -48,7 +48,7 @@ pub async fn a_scope_may_name_more_symbols_than_a_statement_has_parameters(f: &F
     many(f).await?;
     let symbols: Vec<String> =
         (0..40_000).map(|n| if n < 10_000 { format!("S{n}") } else { format!("none {n}") }).collect();
-    let scope = Scope { symbols: Some(symbols.clone()) };
+    let scope = Scope { symbols: Some(symbols.clone()), failed_of: None };
     let summary = f.store().summarise(&rule(), &scope).await?;
     assert_eq!(summary.groups.iter().map(|g| g.rows).sum::<i64>(), 20_000);
     let filter = RowFilter { symbols, ..RowFilter::default() };

@@ -31,7 +31,7 @@ pub fn read(mut fields: Fields) -> Result<RunOptions, Refusal> {
     fields.finish()?;
     let options = RunOptions {
         mode,
-        scope: Scope { symbols },
+        scope: Scope { symbols, failed_of: None },
         batch_size,
         max_records,
         dry_run,
@@ -129,7 +129,7 @@ mod tests {
         );
         let wanted = RunOptions {
             mode: Mode::Overwrite,
-            scope: Scope { symbols: Some(vec!["A".into()]) },
+            scope: Scope { symbols: Some(vec!["A".into()]), failed_of: None },
             batch_size: BatchSize::Fixed(500),
             max_records: Some(9),
             dry_run: true,

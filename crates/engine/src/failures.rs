@@ -1,0 +1,73 @@
+//! The list of rows that a run could not correct, and trying them again.
+
+use amend_domain::{Act, Caller, ErrorCode, FailedRow, Problem, RunId, RunKind, RunOptions, RunView, Scope};
+
+use crate::facade::{Engine, public};
+
+impl Engine {
+    /// Rows that the table refused in a run, in the order of failing, after `after` (0 for the first
+    /// ones). The database's own text is for those who may run corrections.
+    ///
+    /// # Errors
+    /// `CORRECTION_NOT_FOUND`; `FORBIDDEN`; a limit outside 1 to 1,000; trouble with the database.
+    pub async fn failed_rows(
+        &self,
+        who: &Caller,
+        id: &RunId,
+        after: i64,
+        limit: u32,
+    ) -> Result<Vec<FailedRow>, Problem> {
+        self.authorise(who, Act::Read, "failed_rows", id.as_str()).await?;
+        if !(1..=1_000).contains(&limit) {
+            return Err(Problem::field("limit", "must be 1 to 1000"));
+        }
+        self.stored_or_problem(id).await?;
+        let mut rows = self.inner.store.failed_rows(id, after, limit).await.map_err(public)?;
+        if !who.role.may(Act::Run) {
+            rows.iter_mut().for_each(|row| row.detail = None);
+        }
+        Ok(rows)
+    }
+
+    /// Starts a correction of the rows that a run lists as failed, with that run's options, and drives
+    /// it in a task of this process.
+    ///
+    /// # Errors
+    /// `CORRECTION_NOT_FOUND`; `WRONG_STATE` where the run is active or lists nothing; otherwise as
+    /// [`Engine::start_run`].
+    pub async fn retry_failed(&self, who: &Caller, id: &RunId) -> Result<RunView, Problem> {
+        self.authorise(who, Act::Run, "retry", id.as_str()).await?;
+        let new = async {
+            let run = self.stored_or_problem(id).await?.view;
+            if run.state.is_active() {
+                return Err(Problem::new(ErrorCode::WrongState, format!("Run {id} is still {}.", run.state.as_str()))
+                    .advice("Wait until it is over: it may list more rows."));
+            }
+            let options = match run.options {
+                Some(options) if run.kind == RunKind::Correction && run.failed > 0 && !options.dry_run => options,
+                _ => {
+                    return Err(Problem::new(
+                        ErrorCode::WrongState,
+                        format!("Run {id} lists no failed rows; there is nothing to try again."),
+                    ));
+                }
+            };
+            let options = RunOptions {
+                scope: Scope { failed_of: Some(id.clone()), ..options.scope },
+                max_records: None,
+                ..options
+            };
+            self.prepare(who, &run.rule, options, None).await
+        };
+        let new = match new.await {
+            Ok(new) => new,
+            Err(problem) => {
+                self.audit_refusal(who, "retry", id.as_str(), &problem).await?;
+                return Err(problem);
+            }
+        };
+        let view = self.create(who, "retry", new).await?;
+        self.spawn_worker(view.run_id.clone());
+        Ok(view)
+    }
+}

@@ -1,0 +1,179 @@
+//! One chunk of a walk by key, with the cure that each class of trouble allows.
+
+use amend_domain::{ErrorCode, Problem, RunState};
+
+use super::{Job, Stop, Worker, search::Search};
+use crate::store::{
+    ChunkLimits, ChunkOutcome, ChunkRequest, RefusedRow, RestoreRequest, RunPatch, StoreError, Trouble, Write,
+};
+
+/// What is listed with a row.
+const REFUSED: &str = "A constraint or trigger of the table refused the new value.";
+/// Refused rows that are named in the history; all of them are listed.
+const NAMED: i64 = 10;
+
+impl Worker {
+    /// `None` when a pause or cancel came between two tries.
+    pub(super) async fn step_with_retries(
+        &mut self,
+        cursor: Option<&str>,
+        usual: ChunkLimits,
+        search: &mut Search,
+    ) -> Result<Option<ChunkOutcome>, Stop> {
+        let backoff = self.job.backoff();
+        let mut attempt = 0;
+        let mut refusal: Option<StoreError> = None;
+        loop {
+            let limits = search.narrow(usual);
+            let tried = match &refusal {
+                Some(error) => self.pass_over(cursor, limits, error).await,
+                None => self.step(cursor, limits).await,
+            };
+            let error = match (tried, &refusal) {
+                (Ok(outcome), None) => {
+                    search.went_well(outcome.changed + outcome.skipped);
+                    self.breaker.went_well();
+                    return Ok(Some(outcome));
+                }
+                (Ok(outcome), Some(error)) => {
+                    search.found();
+                    self.passed_over(&outcome, error).await?;
+                    return Ok(Some(outcome));
+                }
+                (Err(error), _) => error,
+            };
+            match error.trouble() {
+                Trouble::Retry if attempt < backoff.retries => {
+                    self.chunk_failed(&error.problem().message).await?;
+                    let pause = backoff.delay(attempt, self.engine.inner.ids.fraction());
+                    attempt += 1;
+                    tracing::warn!(run.id = %self.lease.run_id, %error, "a chunk failed and is tried again");
+                    self.event("retry", &backoff.announce(&error, attempt - 1, pause)).await?;
+                    self.nap(pause).await;
+                }
+                Trouble::Split if limits.rows > 1 && refusal.is_none() => {
+                    let one = matches!(error, StoreError::Row(_));
+                    if !one {
+                        self.chunk_failed(&error.problem().message).await?;
+                    }
+                    tracing::warn!(run.id = %self.lease.run_id, %error, "a chunk failed and is halved");
+                    // The halvings on the way to one row are one story.
+                    if !one || !search.is_on() {
+                        let message =
+                            format!("{} Half as many rows are tried: {}.", error.problem().message, limits.rows / 2);
+                        self.event("split", &message).await?;
+                    }
+                    search.failed(limits.rows, one);
+                }
+                Trouble::Split
+                    if refusal.is_none() && matches!((&error, &self.job), (StoreError::Row(_), Job::Correct(_))) =>
+                {
+                    tracing::warn!(run.id = %self.lease.run_id, %error, "a row is refused and passed over");
+                    refusal = Some(error);
+                }
+                _ => {
+                    if matches!(error, StoreError::Row(_)) {
+                        let failed = Some(self.run.view.failed + 1);
+                        self.update(None, RunPatch { failed, ..RunPatch::default() }).await?;
+                    }
+                    return Err(error.into());
+                }
+            }
+            self.reload().await?;
+            if matches!(self.run.view.state, RunState::Cancelling | RunState::Pausing) {
+                return Ok(None);
+            }
+        }
+    }
+
+    /// A row is on the list now, or somebody else took it away meanwhile.
+    async fn passed_over(&mut self, outcome: &ChunkOutcome, error: &StoreError) -> Result<(), Stop> {
+        if outcome.failed == 0 {
+            self.breaker.went_well();
+            return Ok(());
+        }
+        if self.run.view.failed < NAMED {
+            let id = &self.lease.run_id;
+            let message = format!("The table refused a row, which is passed over; `amend failed {id}` lists it.");
+            self.event("row_failed", &message).await?;
+        }
+        self.reload().await?;
+        self.chunk_failed(&error.problem().message).await
+    }
+
+    /// Counts a try that failed.
+    ///
+    /// # Errors
+    /// Ends the run when too many of the last ones did.
+    pub(super) async fn chunk_failed(&mut self, why: &str) -> Result<(), Stop> {
+        let Some((failed, seen)) = self.breaker.failed() else { return Ok(()) };
+        let percent = self.engine.inner.config.breaker_percent;
+        let message = format!(
+            "{failed} of the last {seen} chunks failed; at {percent} % a run stops by itself. The last one: {why}"
+        );
+        self.event("breaker", &message).await?;
+        let id = &self.lease.run_id;
+        Err(Stop::Failed(Problem::new(ErrorCode::BreakerOpen, message).advice(format!(
+            "What was changed stays and can be rolled back: amend rollback {id}. Mend the cause and run again, or set \
+             breaker_percent in [engine] higher."
+        ))))
+    }
+
+    async fn pass_over(
+        &self,
+        cursor: Option<&str>,
+        limits: ChunkLimits,
+        error: &StoreError,
+    ) -> Result<ChunkOutcome, StoreError> {
+        let Job::Correct(options) = &self.job else {
+            return Err(StoreError::Other("only a correction passes over rows".into()));
+        };
+        let inner = &self.engine.inner;
+        let (problem, detail) = (error.problem(), error.to_string());
+        let chunk = ChunkRequest {
+            lease: &self.lease,
+            rule: &self.rule,
+            mode: options.mode,
+            scope: &options.scope,
+            cursor,
+            limits,
+            write: self.write(),
+            now: inner.clock.now(),
+        };
+        let refused = RefusedRow { chunk: &chunk, code: problem.code, message: REFUSED, detail: &detail };
+        inner.store.fail_row(&refused).await
+    }
+
+    const fn write(&self) -> Write {
+        if self.job.dry_run() { Write::Rehearse } else { Write::Commit }
+    }
+
+    async fn step(&self, cursor: Option<&str>, limits: ChunkLimits) -> Result<ChunkOutcome, StoreError> {
+        let inner = &self.engine.inner;
+        let write = self.write();
+        let (lease, rule, now) = (&self.lease, &self.rule, inner.clock.now());
+        match &self.job {
+            Job::Correct(options) => {
+                let (mode, scope) = (options.mode, &options.scope);
+                inner.store.correct_chunk(&ChunkRequest { lease, rule, mode, scope, cursor, limits, write, now }).await
+            }
+            Job::Restore(source, options) => {
+                let (on_conflict, scope) = (options.on_conflict, &options.scope);
+                inner
+                    .store
+                    .restore_chunk(&RestoreRequest {
+                        lease,
+                        rule,
+                        source,
+                        on_conflict,
+                        scope,
+                        cursor,
+                        limits,
+                        write,
+                        now,
+                    })
+                    .await
+            }
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! [`Failures`]: the list of rows that the table refused.
+
+use std::time::Instant;
+
+use amend_domain::{FailedRow, Mode, Rule, RunId, Scope};
+use amend_engine::store::{ChunkLimits, ChunkOutcome, ChunkRequest, Failures, RefusedRow, StoreError};
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use sqlx::{FromRow, Row as _};
+
+use crate::{
+    PostgresStore,
+    chunk::{self, Cursor, Done},
+    corrections::{read_cursor, scan},
+    error::{db, to_json},
+    pages::key_text,
+    shape::Shape,
+    sql::{
+        failed,
+        slice::{self, Look},
+    },
+    tx::{Args, Tx, fetch_one},
+};
+
+#[derive(FromRow)]
+struct NextRow {
+    looked: i64,
+    candidates: i64,
+    scanned: i64,
+    upto: Option<Vec<String>>,
+    symbol: Option<String>,
+    cur: Option<String>,
+    put: Option<String>,
+}
+
+#[derive(FromRow)]
+struct ListedRow {
+    seq: i64,
+    key: String,
+    symbol: Option<String>,
+    old_value: Option<String>,
+    new_value: Option<String>,
+    code: String,
+    message: String,
+    detail: String,
+    at: DateTime<Utc>,
+    attempts: i64,
+}
+
+async fn fail_in(tx: &mut Tx, refused: &RefusedRow<'_>, begun: Instant) -> Result<ChunkOutcome, StoreError> {
+    let one = ChunkLimits { rows: 1, ..refused.chunk.limits };
+    let request = &ChunkRequest { limits: one, ..refused.chunk.clone() };
+    let run = chunk::take(tx, request.lease).await?;
+    let shape = Shape::load(tx, request.rule).await?;
+    let after = request.cursor.map(|text| read_cursor(text, &shape)).transpose()?;
+    let scan = scan(request, run);
+    let mut args = Args::default();
+    let look = Look { request, cursor: after.as_deref(), scan, pass_over: run.failed > 0 };
+    let sql = slice::next(&shape, &look, &mut args);
+    let row = NextRow::from_row(&fetch_one(tx, sql, args).await?).map_err(db)?;
+    let key = row.upto.as_deref().map(key_text).transpose()?.unwrap_or_default();
+    let failed = match &row.upto {
+        Some(parts) if row.candidates == 1 => list(tx, refused, parts, &key, &row).await?,
+        _ => 0,
+    };
+    let cursor = match &row.upto {
+        Some(parts) => Some(to_json(parts)?),
+        None => request.cursor.map(Into::into),
+    };
+    let done = Done {
+        no: run.chunk_numbers + 1,
+        at: request.now,
+        begun,
+        scanned: row.scanned,
+        changed: 0,
+        skipped: 0,
+        failed,
+        conflicts: 0,
+        deleted: 0,
+        batch_size: 1,
+        cursor: Cursor::To(cursor.as_deref()),
+        upto: &key,
+        untouched_before: "0",
+        untouched_after: "0",
+    };
+    chunk::record(tx, request.lease, &done).await?;
+    Ok(ChunkOutcome {
+        done: row.looked < scan && row.candidates < 1,
+        scanned: done.scanned,
+        changed: 0,
+        skipped: 0,
+        failed,
+        conflicts: 0,
+        deleted: 0,
+        original: 0,
+        state: run.state,
+        duration_ms: done.duration_ms(),
+        cursor,
+    })
+}
+
+/// Says how many rows are new on the list.
+async fn list(
+    tx: &mut Tx,
+    refused: &RefusedRow<'_>,
+    parts: &[String],
+    key: &str,
+    row: &NextRow,
+) -> Result<i64, StoreError> {
+    let new: bool = sqlx::query_scalar(
+        "INSERT INTO amend.failed_row AS x
+           (run_id, key_parts, key, symbol, old_value, new_value, code, message, detail, at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+         ON CONFLICT (run_id, key_parts) DO UPDATE SET attempts = x.attempts + 1, old_value = excluded.old_value,
+           new_value = excluded.new_value, code = excluded.code, message = excluded.message,
+           detail = excluded.detail, at = excluded.at
+         RETURNING attempts = 1",
+    )
+    .bind(refused.chunk.lease.run_id.as_str())
+    .bind(parts)
+    .bind(key)
+    .bind(&row.symbol)
+    .bind(&row.cur)
+    .bind(&row.put)
+    .bind(refused.code.as_str())
+    .bind(refused.message)
+    .bind(refused.detail)
+    .bind(refused.chunk.now)
+    .fetch_one(&mut **tx)
+    .await
+    .map_err(db)?;
+    Ok(i64::from(new))
+}
+
+#[async_trait]
+impl Failures for PostgresStore {
+    async fn fail_row(&self, refused: &RefusedRow<'_>) -> Result<ChunkOutcome, StoreError> {
+        let begun = Instant::now();
+        let limits = refused.chunk.limits;
+        let mut tx = self.writing(limits.lock_timeout, limits.statement_timeout).await?;
+        match fail_in(&mut tx, refused, begun).await {
+            Ok(outcome) => chunk::end(tx, refused.chunk.write).await.map(|()| outcome),
+            Err(error) => Err(chunk::undo(tx, error).await),
+        }
+    }
+
+    async fn failed_rows(&self, run: &RunId, after: i64, limit: u32) -> Result<Vec<FailedRow>, StoreError> {
+        let rows: Vec<ListedRow> = sqlx::query_as(
+            "SELECT seq, key, symbol, old_value, new_value, code, message, detail, at, attempts
+             FROM amend.failed_row WHERE run_id = $1 AND seq > $2 ORDER BY seq LIMIT $3",
+        )
+        .bind(run.as_str())
+        .bind(after)
+        .bind(i64::from(limit))
+        .fetch_all(&self.pool)
+        .await
+        .map_err(db)?;
+        let read = |r: ListedRow| FailedRow {
+            seq: r.seq,
+            key: r.key,
+            symbol: r.symbol,
+            old: r.old_value,
+            new: r.new_value,
+            code: r.code,
+            message: r.message,
+            detail: Some(r.detail),
+            at: r.at,
+            attempts: r.attempts,
+        };
+        Ok(rows.into_iter().map(read).collect())
+    }
+
+    async fn standing_failures(&self, rule: &Rule, run: &RunId, mode: Mode, scope: &Scope) -> Result<i64, StoreError> {
+        let mut tx = self.reading().await?;
+        let shape = Shape::load(&mut tx, rule).await?;
+        let mut args = Args::default();
+        let sql = failed::standing(&shape, rule, run.as_str(), mode, scope, &mut args);
+        let count = fetch_one(&mut tx, sql, args).await?.try_get("standing").map_err(db)?;
+        tx.commit().await.map_err(db)?;
+        Ok(count)
+    }
+}
