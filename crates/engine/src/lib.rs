@@ -17,6 +17,7 @@ mod config;
 mod detect;
 mod facade;
 mod plan;
+mod prevention;
 mod retention;
 mod rollback;
 mod rows;

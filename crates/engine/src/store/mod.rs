@@ -14,6 +14,7 @@ mod error;
 mod findings;
 mod people;
 mod pressure;
+mod prevention;
 mod runs;
 mod slices;
 
@@ -25,10 +26,17 @@ pub use error::{StoreError, Trouble};
 pub use findings::Findings;
 pub use people::{AuditEntry, People, SessionRecord, TokenRecord, UserRecord};
 pub use pressure::{Pressure, Pressures, Reading};
+pub use prevention::{Prevention, PreventionRequest, prevention_name};
 pub use runs::{Lease, NewRun, RunFilter, RunPatch, Runs, StoredRun};
 pub use slices::{Cut, Slice, SliceOutcome, SliceRequest, Slices, TableFacts};
 
 /// Everything, behind one pointer.
-pub trait Store: Catalog + Findings + Runs + Corrections + Slices + Backups + People + Bulk + Pressures {}
+pub trait Store:
+    Catalog + Findings + Runs + Corrections + Slices + Backups + Prevention + People + Bulk + Pressures
+{
+}
 
-impl<T: Catalog + Findings + Runs + Corrections + Slices + Backups + People + Bulk + Pressures> Store for T {}
+impl<T: Catalog + Findings + Runs + Corrections + Slices + Backups + Prevention + People + Bulk + Pressures> Store
+    for T
+{
+}

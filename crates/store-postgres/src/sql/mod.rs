@@ -9,6 +9,7 @@ pub(crate) mod blocks;
 pub(crate) mod filter;
 pub(crate) mod finding;
 pub(crate) mod page;
+pub(crate) mod prevention;
 pub(crate) mod reference;
 pub(crate) mod restore;
 pub(crate) mod slice;

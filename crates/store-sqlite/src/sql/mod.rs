@@ -13,6 +13,7 @@ pub(crate) mod digest;
 pub(crate) mod filter;
 pub(crate) mod finding;
 pub(crate) mod order;
+pub(crate) mod prevention;
 pub(crate) mod reference;
 pub(crate) mod undo_scope;
 
