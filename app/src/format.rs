@@ -62,7 +62,11 @@ pub fn bytes(n: i64) -> String {
         size /= 1_024.0;
         unit += 1;
     }
-    if unit == 0 || size.abs() >= 100.0 { format!("{size:.0} {}", UNITS[unit]) } else { format!("{size:.1} {}", UNITS[unit]) }
+    if unit == 0 || size.abs() >= 100.0 {
+        format!("{size:.0} {}", UNITS[unit])
+    } else {
+        format!("{size:.1} {}", UNITS[unit])
+    }
 }
 
 /// Rows a second without decimals.

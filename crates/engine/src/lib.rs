@@ -18,6 +18,7 @@ mod detect;
 mod facade;
 mod failures;
 mod plan;
+mod prevention;
 mod retention;
 mod rollback;
 mod rows;

@@ -86,6 +86,7 @@ impl Engine {
                 format!("Run {id} was rolled back by {by}; no row in this scope still has the value it wrote."),
             ));
         }
+        self.refuse_checked(&rule, id, &options.scope).await?;
         let batch_size = match options.batch_size {
             BatchSize::Auto => Pace::START,
             BatchSize::Fixed(n) => i64::from(n),

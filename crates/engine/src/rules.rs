@@ -92,7 +92,7 @@ impl Engine {
         Ok(())
     }
 
-    async fn check_shape(&self, rule: &Rule) -> Result<(), Problem> {
+    pub(crate) async fn check_shape(&self, rule: &Rule) -> Result<(), Problem> {
         rule.check()?;
         let target = self.table_or_problem(&rule.target.table).await?;
         let reference = self.table_or_problem(&rule.reference.table).await?;

@@ -10,7 +10,7 @@ use sqlx::{
     postgres::{PgArguments, PgRow},
 };
 
-use crate::{PostgresStore, error::db};
+use crate::{PostgresStore, error::db, sql::prevention::AT_WORK};
 
 pub(crate) type Tx = Transaction<'static, Postgres>;
 
@@ -37,7 +37,12 @@ impl PostgresStore {
         // A chunk joins at most some ten thousand keys with the table. The planner, which knows the
         // table's size but not how well its keys are cached, would read all of a table of a few
         // million rows for that, once for each chunk.
-        sqlx::query("SELECT set_config('enable_seqscan', 'off', true)").execute(&mut *tx).await.map_err(db)?;
+        // And rows that Amend itself writes pass the triggers that it installed.
+        sqlx::query("SELECT set_config('enable_seqscan', 'off', true), set_config($1, 'on', true)")
+            .bind(AT_WORK)
+            .execute(&mut *tx)
+            .await
+            .map_err(db)?;
         Ok(tx)
     }
 }

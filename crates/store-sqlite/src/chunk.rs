@@ -13,7 +13,7 @@ use sqlx::{AssertSqlSafe, Connection as _, Row as _, SqliteConnection};
 use crate::{
     correct,
     error::{corrupt, db},
-    restore,
+    prevention, restore,
     shape::Bound,
     sql::{numbered, reference},
     store::SqliteStore,
@@ -270,7 +270,9 @@ pub(crate) async fn apply(
         bound.candidates(),
         bound.same_row(),
     );
+    prevention::pass(connection).await?;
     let written = sqlx::query(AssertSqlSafe(update)).execute(&mut *connection).await.map_err(db)?.rows_affected();
+    prevention::pass_end(connection).await?;
     reference::forget(connection, bound).await?;
     let (after, still_present, changed) = picture(connection, bound).await?;
     if changed != candidates {

@@ -26,6 +26,7 @@ mod pages;
 mod people;
 mod pool;
 mod pressure;
+mod prevention;
 mod restore;
 mod run_row;
 mod runs;

@@ -254,6 +254,22 @@ macro_rules! conformance {
                 tokens_are_listed_and_deleted_by_name,
                 the_audit_log_is_read_newest_first,
             ]
+            prevention: [
+                fill_gives_a_missing_value_and_leaves_every_other_row_alone,
+                many_rows_of_one_statement_are_each_filled,
+                refuse_takes_nothing_but_the_references_value,
+                a_run_and_its_rollback_pass_it_and_restore_every_byte,
+                off_takes_everything_off_again,
+                the_sql_that_is_shown_is_what_is_run,
+                a_trigger_of_somebody_else_is_never_replaced,
+                a_trigger_put_in_the_place_of_ours_stays_when_ours_is_taken_off,
+                a_rule_that_has_changed_is_said_and_installed_anew,
+                a_rule_that_does_not_fit_is_refused_with_its_fault,
+                names_that_need_quotes_are_guarded_too,
+                a_table_that_is_never_free_is_told_as_locked,
+                a_check_holds_for_new_rows_first_and_then_for_all,
+                writers_without_rights_on_amends_tables_are_served_by_it,
+            ]
             reference: [
                 what_the_stores_own_import_adds_is_seen_by_the_next_chunk,
                 rules_that_share_a_reference_keep_their_own_allowed_values,

@@ -25,16 +25,15 @@ pub(super) fn card(run: Memo<RunView>) -> AnyView {
     };
     let card = move || {
         let effect = effect.get();
-        (walk.get().is_some() || effect.is_some())
-            .then(|| {
-                view! {
-                    <section class="card" aria-label="How it goes through the table">
-                        {words}
-                        {effect.map(figures)}
-                    </section>
-                }
-                .into_any()
-            })
+        (walk.get().is_some() || effect.is_some()).then(|| {
+            view! {
+                <section class="card" aria-label="How it goes through the table">
+                    {words}
+                    {effect.map(figures)}
+                </section>
+            }
+            .into_any()
+        })
     };
     card.into_any()
 }

@@ -15,6 +15,7 @@ mod failures;
 mod findings;
 mod people;
 mod pressure;
+mod prevention;
 mod runs;
 mod slices;
 
@@ -27,13 +28,17 @@ pub use failures::{Failures, RefusedRow};
 pub use findings::Findings;
 pub use people::{AuditEntry, People, SessionRecord, TokenRecord, UserRecord};
 pub use pressure::{Pressure, Pressures, Reading};
+pub use prevention::{Prevention, PreventionRequest, prevention_name};
 pub use runs::{Lease, NewRun, RunFilter, RunPatch, Runs, StoredRun};
 pub use slices::{Cut, Slice, SliceOutcome, SliceRequest, Slices, TableFacts};
 
 /// Everything, behind one pointer.
 pub trait Store:
-    Catalog + Findings + Runs + Corrections + Failures + Slices + Backups + People + Bulk + Pressures
+    Catalog + Findings + Runs + Corrections + Failures + Slices + Backups + Prevention + People + Bulk + Pressures
 {
 }
 
-impl<T: Catalog + Findings + Runs + Corrections + Failures + Slices + Backups + People + Bulk + Pressures> Store for T {}
+impl<T: Catalog + Findings + Runs + Corrections + Failures + Slices + Backups + Prevention + People + Bulk + Pressures>
+    Store for T
+{
+}

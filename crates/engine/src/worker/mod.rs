@@ -1,6 +1,6 @@
 //! The worker: takes the lease of a run and drives it from the last committed chunk to its end.
 
-mod backoff;
+pub(crate) mod backoff;
 mod backup;
 mod breaker;
 mod finish;

@@ -12,6 +12,7 @@ pub(crate) mod finding;
 pub(crate) mod page;
 #[cfg(test)]
 mod plan_tests;
+pub(crate) mod prevention;
 pub(crate) mod reference;
 pub(crate) mod restore;
 pub(crate) mod slice;

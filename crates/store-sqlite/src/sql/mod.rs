@@ -14,6 +14,7 @@ pub(crate) mod failed;
 pub(crate) mod filter;
 pub(crate) mod finding;
 pub(crate) mod order;
+pub(crate) mod prevention;
 pub(crate) mod reference;
 pub(crate) mod undo_scope;
 

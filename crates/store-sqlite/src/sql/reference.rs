@@ -146,12 +146,16 @@ pub(crate) async fn ensure(connection: &mut SqliteConnection, bound: &Bound<'_>)
 }
 
 /// This connection has written to the rule's target: what was resolved from that table is old, and
-/// so may be anything else when a trigger of it can have written elsewhere.
+/// so may be anything else when a trigger of it can have written elsewhere. Those of prevention have
+/// not: they let Amend's own writes pass.
 pub(crate) async fn forget(connection: &mut SqliteConnection, bound: &Bound<'_>) -> Result<(), StoreError> {
     sqlx::query(
         "DELETE FROM temp.amend_ref_known
          WHERE source = ?1
-            OR EXISTS (SELECT 1 FROM main.sqlite_schema WHERE type = 'trigger' AND tbl_name = ?1 COLLATE NOCASE)",
+            OR EXISTS (
+                 SELECT 1 FROM main.sqlite_schema AS s WHERE s.type = 'trigger' AND s.tbl_name = ?1 COLLATE NOCASE
+                    AND NOT EXISTS (SELECT 1 FROM main.amend_prevention AS p
+                                    WHERE s.name IN (p.name || '_insert', p.name || '_update')))",
     )
     .bind(&bound.rule.target.table.name)
     .execute(connection)

@@ -23,6 +23,7 @@ pub mod leases;
 pub mod memory;
 pub mod names;
 pub mod people;
+pub mod prevention;
 pub mod reference;
 pub mod restore;
 pub mod restore_conflicts;
