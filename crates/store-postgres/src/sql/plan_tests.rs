@@ -91,7 +91,7 @@ async fn a_step_by_blocks_reads_its_range_and_not_the_table(f: &Fixture) -> anyh
             until: at(90),
         };
         let part = blocks::Part { from_block: 0, to_block, stripes, stripe: 0, and_the_rest: false };
-        let plan = plan(&store, &rule, |shape, args| blocks::correct(shape, &request, part, 1, args)).await?;
+        let plan = plan(&store, &rule, |shape, args| blocks::correct(shape, &request, part, 1, false, args)).await?;
         anyhow::ensure!(plan.contains("Tid Range Scan on ticks"), "{plan}");
         anyhow::ensure!(!plan.contains("Seq Scan on ticks"), "{plan}");
     }
@@ -120,9 +120,8 @@ async fn a_step_by_key_goes_on_in_the_keys_index(f: &Fixture) -> anyhow::Result<
             now: at(0),
         };
         let after = ["00000000-0000-0000-0000-000000000000".to_owned()];
-        let plan =
-            plan(&store, &rule, |shape, args| slice::correct(shape, &request, Some(&after), limits.scan, 1, args))
-                .await?;
+        let look = slice::Look { request: &request, cursor: Some(&after), scan: limits.scan, pass_over: false };
+        let plan = plan(&store, &rule, |shape, args| slice::correct(shape, &look, 1, args)).await?;
         anyhow::ensure!(plan.contains("Index Scan using ticks_pkey on ticks"), "{plan}");
         anyhow::ensure!(!plan.contains("Seq Scan on ticks"), "{plan}");
     }
