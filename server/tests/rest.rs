@@ -28,6 +28,7 @@ on_both!(
     what_the_router_refuses_comes_in_the_envelope,
     a_run_is_paused_paced_and_resumed,
     what_cannot_be_steered_is_refused_as_a_problem,
+    a_run_without_failed_rows_lists_none_and_has_nothing_to_retry,
 );
 
 fn path(endpoint: &str) -> String {
@@ -452,4 +453,21 @@ async fn what_cannot_be_steered_is_refused_as_a_problem(site: &Site) {
         problem(put_pace(site, Role::Operator, id, &body).await, 400, "INVALID_OPTIONS");
     }
     problem(site.get(Role::Viewer, "/api/v1/nothing/here").await, 404, "NOT_FOUND");
+}
+
+async fn a_run_without_failed_rows_lists_none_and_has_nothing_to_retry(site: &Site) {
+    let done = site.post_and_wait(&path("execute"), &json!({})).await.data(200);
+    let id = done["correctionId"].as_str().unwrap();
+    let listed = site.get(Role::Viewer, &format!("{V1}/{id}/failed?limit=10&after=0")).await;
+    assert_eq!((listed.status, listed.json()), (200, json!([])));
+    let retry = format!("{V1}/{id}/retry");
+    for (reply, status, code) in [
+        (site.get(Role::Viewer, &format!("{V1}/{id}/failed?limit=0")).await, 400, "INVALID_OPTIONS"),
+        (site.get(Role::Viewer, &format!("{V1}/{id}/failed?limit=many")).await, 400, "INVALID_OPTIONS"),
+        (site.get(Role::Viewer, &format!("{V1}/r-nobody/failed")).await, 404, "CORRECTION_NOT_FOUND"),
+        (site.post(Role::Viewer, &retry, &json!({})).await, 403, "FORBIDDEN"),
+        (site.post(Role::Operator, &retry, &json!({})).await, 409, "WRONG_STATE"),
+    ] {
+        assert_eq!((reply.status, &reply.json()["code"]), (status, &json!(code)), "{}", reply.text);
+    }
 }

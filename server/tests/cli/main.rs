@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod database;
+mod failures;
 mod files;
 mod program;
 mod runs;
@@ -43,6 +44,7 @@ on_both! {
     crate::runs::a_run_is_paused_slowed_down_and_resumed as a_run_is_paused_slowed_down_and_resumed,
     crate::runs::a_plan_that_has_drifted_is_refused as a_plan_that_has_drifted_is_refused,
     crate::runs::options_bound_a_run as options_bound_a_run,
+    crate::failures::a_refused_row_is_listed_and_tried_again as a_refused_row_is_listed_and_tried_again,
     crate::undo::a_rollback_in_parts_brings_back_every_byte_and_can_be_undone
         as a_rollback_in_parts_brings_back_every_byte_and_can_be_undone,
     crate::undo::a_snapshot_is_listed_and_goes_when_its_retention_is_over
