@@ -16,6 +16,7 @@ mod init;
 mod logging;
 mod output;
 mod people;
+mod prevent;
 mod preview;
 mod progress;
 mod purge;
@@ -100,6 +101,9 @@ pub enum Command {
     Backups(backups::BackupsArgs),
     /// Drop journals and copies of runs whose retention is over
     Purge(purge::PurgeArgs),
+    /// Keep the fault from being made again: what fills or refuses wrong values as they are written
+    #[command(subcommand)]
+    Prevent(prevent::PreventCommand),
     /// Ask a run to end after the chunk in flight
     Cancel(cancel::CancelArgs),
     /// Ask a run to pause after the chunk in flight
@@ -188,6 +192,7 @@ async fn with_settings(context: Context, command: Command) -> anyhow::Result<Exi
         Command::Rollback(args) => rollback::command(context, args).await,
         Command::Backups(args) => backups::command(context, args).await,
         Command::Purge(args) => purge::command(context, args).await,
+        Command::Prevent(args) => prevent::command(context, args).await,
         Command::Cancel(args) => cancel::command(context, args).await,
         Command::Pause(args) => steer::pause(context, args).await,
         Command::Resume(args) => steer::resume(context, args).await,
@@ -273,6 +278,10 @@ mod tests {
             "amend purge --dry-run",
             "amend failed r-1 --format csv",
             "amend retry r-1",
+            "amend prevent on --rule asset-class-correction --kind refuse --check",
+            "amend prevent on --show-sql",
+            "amend prevent off --show-sql --format json",
+            "amend prevent status --format csv",
             "amend pause r-1",
             "amend resume r-1 --format json",
             "amend pace r-1 40",
@@ -297,6 +306,8 @@ mod tests {
             "amend rollback",
             "amend retry",
             "amend pause",
+            "amend prevent",
+            "amend prevent on --kind guess",
             "amend pace r-1",
             "amend pace r-1 101",
             "amend demo",

@@ -5,6 +5,7 @@
 mod database;
 mod failures;
 mod files;
+mod prevent;
 mod program;
 mod runs;
 mod settings;
@@ -49,6 +50,8 @@ on_both! {
         as a_rollback_in_parts_brings_back_every_byte_and_can_be_undone,
     crate::undo::a_snapshot_is_listed_and_goes_when_its_retention_is_over
         as a_snapshot_is_listed_and_goes_when_its_retention_is_over,
+    crate::prevent::prevention_fills_new_rows_says_so_and_goes_again
+        as prevention_fills_new_rows_says_so_and_goes_again,
     crate::files::an_import_takes_the_good_lines_and_names_the_bad_ones
         as an_import_takes_the_good_lines_and_names_the_bad_ones,
     crate::files::a_refused_row_leaves_nothing_imported as a_refused_row_leaves_nothing_imported,
