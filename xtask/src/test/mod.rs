@@ -101,7 +101,7 @@ fn run(part: Part, shared: &mut Shared) -> anyhow::Result<Counts> {
             setup::npm_packages("end2end")?;
             lint::all()
         }
-        Part::Unit => rust::tests(&["amend-domain", "amend-engine", "amend-app", "xtask"], None),
+        Part::Unit => rust::tests(&["amend-domain", "amend-engine", "amend-app", "amend-bench", "xtask"], None),
         Part::Store => {
             let cluster = shared.cluster()?;
             rust::tests(&["amend-store-testkit", "amend-store-sqlite", "amend-store-postgres"], Some(cluster))
