@@ -5,7 +5,7 @@ use leptos::prelude::*;
 
 use crate::{
     components::{Fact, Facts},
-    format::{bytes, counted, percent},
+    format::{bytes, counted},
     read::read,
 };
 
@@ -49,7 +49,7 @@ fn name(walk: &Walk) -> String {
 
 /// Against one plain UPDATE of as many rows, which is an estimate from below.
 fn figures(effect: Effect) -> AnyView {
-    let hot = effect.hot_percent().map_or_else(|| "not counted yet".to_owned(), percent);
+    let hot = effect.hot_percent().map_or_else(|| "not counted yet".to_owned(), |p| format!("{p:.0} %"));
     let against = |what: &str, plain: i64| format!("{what} growth; one plain UPDATE adds at least {}", bytes(plain));
     view! {
         <div data-testid="run-effect">
