@@ -65,6 +65,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("runs/:id") view=LazyPage::Run ssr=SsrMode::Async />
                     <Route path=path!("rollback/:id") view=LazyPage::Rollback ssr=SsrMode::Async />
                     <Route path=path!("unresolved") view=LazyPage::Unresolved ssr=SsrMode::Async />
+                    <Route path=path!("prevention") view=LazyPage::Prevention ssr=SsrMode::Async />
                     <Route path=path!("*any") view=NotFoundPage ssr=SsrMode::Async />
                 </ParentRoute>
             </Routes>

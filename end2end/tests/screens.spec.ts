@@ -26,6 +26,7 @@ test("every page stands at three widths in both themes without scrolling sideway
     run: `/runs/${id}`,
     rollback: `/rollback/${id}`,
     unresolved: "/unresolved",
+    prevention: "/prevention",
     "not-found": "/no-such-page",
   };
   for (const theme of ["light", "dark"] as const) {

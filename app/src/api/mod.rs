@@ -16,6 +16,7 @@ pub(crate) mod context;
 pub mod analysis;
 pub mod overview;
 pub mod plan;
+pub mod prevention;
 pub mod rollback;
 pub mod rows;
 pub mod rules;

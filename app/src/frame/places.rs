@@ -27,13 +27,14 @@ impl Group {
     }
 }
 
-pub const PLACES: [Place; 6] = [
+pub const PLACES: [Place; 7] = [
     Place { name: "Overview", path: "/", key: 'o', group: Group::Watch },
     Place { name: "Analysis", path: "/analysis", key: 'a', group: Group::Watch },
     Place { name: "Preview", path: "/preview", key: 'p', group: Group::Correct },
     Place { name: "New run", path: "/runs/new", key: 'n', group: Group::Correct },
     Place { name: "Runs", path: "/runs", key: 'r', group: Group::Correct },
     Place { name: "Unresolved", path: "/unresolved", key: 'u', group: Group::Correct },
+    Place { name: "Prevention", path: "/prevention", key: 'k', group: Group::Correct },
 ];
 
 /// The place that a path belongs to: the longest that it begins with.

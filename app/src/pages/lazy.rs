@@ -14,8 +14,8 @@ use leptos_router::{ChooseView, hooks::use_url};
 use wasm_split_helpers::{SplitLoaderError, wasm_split};
 
 use super::{
-    analysis::AnalysisPage, overview::OverviewPage, preview::PreviewPage, rollback::RollbackPage, run::RunPage,
-    run_new::RunNewPage, runs::RunsPage, unresolved::UnresolvedPage,
+    analysis::AnalysisPage, overview::OverviewPage, prevention::PreventionPage, preview::PreviewPage,
+    rollback::RollbackPage, run::RunPage, run_new::RunNewPage, runs::RunsPage, unresolved::UnresolvedPage,
 };
 use crate::{AppError, components::ErrorBox};
 
@@ -73,6 +73,7 @@ lazy_pages! {
     Preview: correct, preview, fetch_preview, PreviewPage;
     RunNew: correct, run_new, fetch_run_new, RunNewPage;
     Rollback: correct, rollback, fetch_rollback, RollbackPage;
+    Prevention: correct, prevention, fetch_prevention, PreventionPage;
 }
 
 impl LazyPage {
@@ -90,6 +91,7 @@ impl LazyPage {
             (Some("runs"), Some(_), None) => Self::Run,
             (Some("rollback"), Some(_), None) => Self::Rollback,
             (Some("unresolved"), None, _) => Self::Unresolved,
+            (Some("prevention"), None, _) => Self::Prevention,
             _ => return None,
         })
     }
@@ -136,6 +138,7 @@ mod tests {
             ("/runs/0198-a", LazyPage::Run),
             ("/rollback/0198-a", LazyPage::Rollback),
             ("/unresolved", LazyPage::Unresolved),
+            ("/prevention", LazyPage::Prevention),
         ];
         for (path, page) in paths {
             assert_eq!(LazyPage::at(path), Some(page), "{path}");

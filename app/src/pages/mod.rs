@@ -5,6 +5,7 @@ pub mod lazy;
 pub mod login;
 pub mod not_found;
 pub mod overview;
+pub mod prevention;
 pub mod preview;
 pub mod rollback;
 pub mod run;

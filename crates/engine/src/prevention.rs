@@ -155,20 +155,34 @@ impl Engine {
         }
     }
 
+    /// The rule, and why it cannot have a CHECK; `None` when it can.
+    ///
+    /// # Errors
+    /// `RULE_NOT_FOUND`; trouble with the database.
+    pub async fn why_no_check(&self, who: &Caller, slug: &RuleSlug) -> Result<(Rule, Option<String>), Problem> {
+        self.authorise(who, Act::Read, "prevention", slug.as_str()).await?;
+        let rule = self.rule_or_problem(slug).await?;
+        let why = self.no_check(&rule).map(Into::into);
+        Ok((rule, why))
+    }
+
+    fn no_check(&self, rule: &Rule) -> Option<&'static str> {
+        if rule.allowed_values.is_empty() {
+            return Some("needs allowed_values in the rule; name them, or leave check out");
+        }
+        (!self.inner.store.can_add_check()).then_some(
+            "cannot be had here: SQLite adds no CHECK to a table that is there. Leave it out; the trigger works \
+             without it",
+        )
+    }
+
     async fn preventable(&self, slug: &RuleSlug, choice: PreventionChoice) -> Result<Rule, Problem> {
         let rule = self.rule_or_problem(slug).await?;
         self.check_shape(&rule).await?;
-        if choice.check && rule.allowed_values.is_empty() {
-            return Err(Problem::field("check", "needs allowed_values in the rule; name them, or leave check out"));
+        match self.no_check(&rule).filter(|_| choice.check) {
+            Some(why) => Err(Problem::field("check", why)),
+            None => Ok(rule),
         }
-        if choice.check && !self.inner.store.can_add_check() {
-            return Err(Problem::field(
-                "check",
-                "cannot be had here: SQLite adds no CHECK to a table that is there. Leave it out; the trigger works \
-                 without it",
-            ));
-        }
-        Ok(rule)
     }
 
     /// A rollback may bring back values that the rule does not allow. A CHECK would refuse them row by

@@ -1,4 +1,4 @@
-use amend_domain::{Analysis, Finding};
+use amend_domain::{Analysis, Finding, PreventionStatus};
 use clap::Args;
 
 use super::{
@@ -21,10 +21,11 @@ pub async fn command(context: Context, args: AnalyzeArgs) -> anyhow::Result<Exit
     let analysis = engine.analyze(&context.who, &slug).await;
     spinner.finish_and_clear();
     let analysis = analysis?;
+    let prevention = engine.prevention_status(&context.who, &slug).await?;
     match context.format() {
         Format::Json => output::json(&analysis)?,
         Format::Csv => by_finding(&analysis).csv()?,
-        Format::Table => output::print(&report(&analysis))?,
+        Format::Table => output::print(&report(&analysis, &prevention))?,
     }
     Ok(Exit::Done)
 }
@@ -44,7 +45,7 @@ fn by_finding(analysis: &Analysis) -> Rows {
     rows
 }
 
-fn report(analysis: &Analysis) -> String {
+fn report(analysis: &Analysis, prevention: &PreventionStatus) -> String {
     let counts = analysis.counts();
     let mut findings = Rows::new(&["finding", "rows", "share"]).right(&[1, 2]);
     let mut line = |name: &str, rows: i64| {
@@ -65,7 +66,7 @@ fn report(analysis: &Analysis) -> String {
         classes.push([value(class.class.as_deref())].into_iter().chain(numbers).collect());
     }
     format!(
-        "{}: {}, {:.2} % correct, looked at in {}\n\n{}\n{}\n{} symbols in the table, {} of the reference unused\n",
+        "{}: {}, {:.2} % correct, looked at in {}\n\n{}\n{}\n{} symbols in the table, {} of the reference unused\n{}\n",
         analysis.rule,
         rows(analysis.total),
         analysis.score,
@@ -73,6 +74,20 @@ fn report(analysis: &Analysis) -> String {
         findings.table(),
         classes.table(),
         grouped(analysis.symbols_referenced),
-        grouped(analysis.symbols_unused)
+        grouped(analysis.symbols_unused),
+        kept(prevention)
     )
+}
+
+/// Whether the same faults can be made again.
+fn kept(prevention: &PreventionStatus) -> String {
+    match (prevention.on, prevention.acted, &prevention.trouble) {
+        (_, _, Some(trouble)) => format!("Prevention: {trouble}"),
+        (true, Some(n), _) => format!("Prevention is on and acted {} times.", grouped(n)),
+        (true, None, _) => "Prevention is on.".into(),
+        (false, ..) => format!(
+            "Prevention is off; `amend prevent on --rule {}` keeps the fault from coming back.",
+            prevention.rule
+        ),
+    }
 }

@@ -11,6 +11,7 @@ pub mod etl;
 mod export;
 mod health;
 mod pages;
+mod prevention;
 pub mod problem;
 mod request_id;
 mod security;

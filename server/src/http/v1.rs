@@ -26,6 +26,7 @@ pub(super) fn routes() -> Router<AppState> {
         .route("/api/v1/runs/{id}/pace", put(pace))
         .route("/api/v1/runs/{id}/failed", get(failed))
         .route("/api/v1/runs/{id}/retry", post(retry))
+        .merge(super::prevention::routes())
         .method_not_allowed_fallback(wrong_method)
         .route("/api/v1/{*path}", any(no_such_path))
 }
@@ -121,7 +122,7 @@ async fn no_such_path() -> Response {
     refuse(&Problem::new(ErrorCode::NotFound, "There is no such path."))
 }
 
-fn answer<T: serde::Serialize>(code: StatusCode, outcome: Result<T, Problem>) -> Response {
+pub(super) fn answer<T: serde::Serialize>(code: StatusCode, outcome: Result<T, Problem>) -> Response {
     match outcome {
         Ok(value) => (code, Json(value)).into_response(),
         Err(problem) => refuse(&problem),

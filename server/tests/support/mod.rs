@@ -275,6 +275,11 @@ impl Site {
     }
 
     /// The one number that a query gives.
+    /// Plain SQL, as another program would write it.
+    pub async fn execute(&self, sql: &str) {
+        self.backend.execute(sql).await.unwrap();
+    }
+
     pub async fn number(&self, sql: &str) -> i64 {
         let rows = self.backend.query_rows(sql).await.unwrap();
         rows[0][0].as_deref().expect("a number").parse().unwrap()

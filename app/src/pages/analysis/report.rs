@@ -15,7 +15,7 @@ use super::{
     symbols::SymbolTable,
 };
 use crate::{
-    api::rows::count_rows,
+    api::{prevention::load_prevention, rows::count_rows},
     charts::Chart,
     components::{ButtonKind, ButtonLink, Card, ErrorBox, Fact, Facts, FindingSwatch, PageHead, finding_name},
     format,
@@ -164,6 +164,7 @@ fn Opening(analysis: Shown, again: Again) -> impl IntoView {
             }}
         }
     };
+    let lead = move || view! { {lead()} {prevention(analysis)} };
     let preview = Signal::derive(move || link(&View { mode: Mode::Overwrite, ..View::default() }.href()));
     view! {
         <PageHead title lead>
@@ -172,6 +173,39 @@ fn Opening(analysis: Shown, again: Again) -> impl IntoView {
                 "Preview the correction"
             </ButtonLink>
         </PageHead>
+    }
+}
+
+/// Whether the same fault can be made again.
+fn prevention(analysis: Shown) -> impl IntoView {
+    let link = use_link();
+    let rule = Memo::new(move |_| analysis.with(|a| a.as_ref().map(|a| a.rule.clone())));
+    let asked = load_later(move || {
+        let rule = rule.get();
+        async move {
+            match rule {
+                Some(rule) => load_prevention(rule).await.map(Some),
+                None => Ok(None),
+            }
+        }
+    });
+    let words = move || {
+        asked.value.with(|answer| match answer {
+            Some(Ok(Some(p))) if p.status.on => Some(match p.status.acted {
+                Some(n) => format!("Prevention is on and acted {}", format::counted(n, "time", "times")),
+                None => "Prevention is on".to_owned(),
+            }),
+            Some(Ok(Some(p))) if p.status.kind.is_some() => Some("Prevention does not act".to_owned()),
+            Some(Ok(Some(_))) => Some("Prevention is off".to_owned()),
+            // Its own page says what is wrong.
+            _ => None,
+        })
+    };
+    view! {
+        " "
+        <a href=move || link("/prevention") class="text-link num" data-testid="prevention-line">
+            {words}
+        </a>
     }
 }
 

@@ -47,8 +47,13 @@ fn roll_back(run: Memo<RunView>) -> AnyView {
             view! { <span class="dim" data-testid="rollback-available">{text}</span> }
         })
     };
+    let mended = run.with_untracked(|r| r.kind == RunKind::Correction && r.changed > 0 && !words::is_dry(r));
+    let keep = mended.then(|| {
+        view! { <ButtonLink href=Signal::derive(move || link("/prevention")) test_id="keep">"Keep it from coming back"</ButtonLink> }
+    });
     view! {
         {available}
+        {keep}
         <ButtonLink
             kind=ButtonKind::Undo
             href=Signal::derive(move || link(&format!("/rollback/{}", read(run, |r| r.run_id.to_string()))))
