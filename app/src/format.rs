@@ -5,18 +5,8 @@ use chrono::{DateTime, Datelike, NaiveDate, Timelike, Utc};
 /// `1,234,567`.
 #[must_use]
 pub fn count(n: i64) -> String {
-    let digits = n.unsigned_abs().to_string();
-    let mut out = String::with_capacity(digits.len() + digits.len() / 3 + 1);
-    if n < 0 {
-        out.push('\u{2212}');
-    }
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
+    // A minus sign as wide as the figures.
+    amend_domain::number::grouped(n).replace('-', "\u{2212}")
 }
 
 /// `1 row`, `1,234 rows`.

@@ -14,6 +14,7 @@ pub mod failed;
 pub mod finding;
 pub mod ids;
 pub mod live;
+pub mod number;
 pub mod people;
 pub mod plan;
 pub mod prevention;

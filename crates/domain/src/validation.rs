@@ -41,6 +41,9 @@ pub struct LevelResult {
     pub violations: i64,
     /// One sentence with the numbers.
     pub detail: String,
+    /// A few of what the numbers count, those with most rows first, each in one line.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub examples: Vec<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,6 +1,9 @@
 //! The proof: what must be true after a run, level by level.
 
-use amend_domain::{Act, Caller, FindingCounts, Level, LevelResult, Mode, Problem, Rule, RuleSlug, Scope, Validation};
+use amend_domain::{
+    Act, Caller, Finding, FindingCounts, Level, LevelResult, Mode, Problem, Rule, RuleSlug, Scope, Summary, Validation,
+    number::{grouped, rows},
+};
 
 use crate::{
     analysis::counts_of,
@@ -8,8 +11,62 @@ use crate::{
     store::{JournalPair, StoredRun},
 };
 
+/// Examples that a level lists at most.
+const EXAMPLES: usize = 5;
+
 fn level(level: Level, passed: bool, violations: i64, detail: String) -> LevelResult {
-    LevelResult { level, passed, violations, detail }
+    LevelResult { level, passed, violations, detail, examples: Vec::new() }
+}
+
+impl Examples {
+    /// Of the groups of a counting pass, so that they cost nothing more.
+    pub(crate) fn of(summary: &Summary) -> Self {
+        let those = |wanted: &[Finding]| {
+            let mut groups: Vec<_> = summary.groups.iter().filter(|g| wanted.contains(&g.finding)).collect();
+            groups.sort_by(|a, b| {
+                b.rows.cmp(&a.rows).then_with(|| (&a.symbol, &a.current).cmp(&(&b.symbol, &b.current)))
+            });
+            groups
+                .into_iter()
+                .take(EXAMPLES)
+                .map(|g| {
+                    let says = g.proposed.as_deref().map_or_else(String::new, |p| format!(", the reference says {p}"));
+                    let (symbol, now) = (g.symbol.as_deref().unwrap_or("null"), carried(g.current.as_deref()));
+                    format!("{symbol}: {} {now}{says}", rows(g.rows))
+                })
+                .collect()
+        };
+        Self {
+            missing: those(&[Finding::Missing]),
+            wrong: those(&[Finding::Mismatched, Finding::Variant]),
+            orphan: those(&[Finding::Orphan]),
+        }
+    }
+}
+
+/// Quoted, because blanks and surrounding space are what some values are wrong by.
+fn carried(value: Option<&str>) -> String {
+    value.map_or_else(|| "without a value".into(), |v| format!("with {v:?}"))
+}
+
+/// Values that the journal says were written, though the rule does not allow them.
+fn not_allowed(rule: &Rule, journal: &[JournalPair]) -> (i64, Vec<String>) {
+    let allowed = |value: &Option<String>| match value {
+        Some(v) => rule.allowed_values.is_empty() || rule.allowed_values.contains(v),
+        None => false,
+    };
+    let mut bad: Vec<_> = journal.iter().filter(|p| !allowed(&p.new)).collect();
+    bad.sort_by_key(|p| std::cmp::Reverse(p.rows));
+    let listed = bad.iter().take(EXAMPLES).map(|p| format!("{} {}", rows(p.rows), carried(p.new.as_deref()))).collect();
+    (bad.iter().map(|p| p.rows).sum(), listed)
+}
+
+/// A few of what a counting pass found, in a line each.
+#[derive(Debug, Default)]
+pub(crate) struct Examples {
+    missing: Vec<String>,
+    wrong: Vec<String>,
+    orphan: Vec<String>,
 }
 
 /// What the levels of a correction are judged by.
@@ -24,62 +81,61 @@ pub(crate) struct Evidence<'a> {
     pub limited: bool,
     pub journal: &'a [JournalPair],
     pub touched_chunks: i64,
+    /// Of the look that counted `after`.
+    pub examples: Examples,
 }
 
 /// Judges a finished correction.
 pub(crate) fn judge(e: &Evidence<'_>) -> Validation {
     let journalled: i64 = e.journal.iter().map(|p| p.rows).sum();
+    let (bad, listed) = not_allowed(e.rule, e.journal);
     Validation::of(vec![
-        completeness(e),
-        allowed_values(e.rule, e.journal),
-        agreement(e),
-        orphans(&e.before, &e.after),
+        LevelResult { examples: e.examples.missing.clone(), ..completeness(e) },
+        LevelResult { examples: listed, ..allowed_values(bad) },
+        LevelResult { examples: e.examples.wrong.clone(), ..agreement(e) },
+        LevelResult { examples: e.examples.orphan.clone(), ..orphans(&e.before, &e.after) },
         reconciliation(e, journalled),
         untouched(e.touched_chunks),
     ])
 }
 
+fn no_value(left: i64) -> String {
+    format!("{} without a value that the reference could fill.", rows(left))
+}
+
+fn disagree(left: i64) -> String {
+    format!("{} in disagreement with the reference.", rows(left))
+}
+
 fn completeness(e: &Evidence<'_>) -> LevelResult {
     let left = e.after.missing();
     if e.limited {
-        let detail = format!("The run stopped at its limit of rows; {left} rows that could be filled remain.");
+        let detail = format!("The run stopped at its limit; {} that could be filled left.", rows(left));
         return level(Level::Completeness, true, 0, detail);
     }
-    level(
-        Level::Completeness,
-        left == 0,
-        left,
-        format!("{left} rows that the reference could fill are missing a value."),
-    )
+    level(Level::Completeness, left == 0, left, no_value(left))
 }
 
-fn allowed_values(rule: &Rule, journal: &[JournalPair]) -> LevelResult {
-    let allowed = |value: &Option<String>| match value {
-        Some(v) => rule.allowed_values.is_empty() || rule.allowed_values.contains(v),
-        None => false,
-    };
-    let bad: i64 = journal.iter().filter(|p| !allowed(&p.new)).map(|p| p.rows).sum();
-    level(Level::AllowedValues, bad == 0, bad, format!("{bad} rows were given a value that the rule does not allow."))
+fn allowed_values(bad: i64) -> LevelResult {
+    let detail = format!("{} given a value that the rule does not allow.", were(bad));
+    level(Level::AllowedValues, bad == 0, bad, detail)
+}
+
+/// `1 row was`, `1,234 rows were`.
+fn were(number: i64) -> String {
+    format!("{} {}", rows(number), if number == 1 { "was" } else { "were" })
 }
 
 fn agreement(e: &Evidence<'_>) -> LevelResult {
     let left = e.after.mismatched + e.after.variant;
     match e.mode {
-        Mode::Fill => level(
-            Level::Agreement,
-            true,
-            0,
-            format!("Filling leaves other values alone; {left} rows disagree with the reference."),
-        ),
-        Mode::Overwrite if e.limited => level(
-            Level::Agreement,
-            true,
-            0,
-            format!("The run stopped at its limit of rows; {left} rows disagree with the reference."),
-        ),
-        Mode::Overwrite => {
-            level(Level::Agreement, left == 0, left, format!("{left} rows disagree with the reference."))
+        Mode::Fill => {
+            level(Level::Agreement, true, 0, format!("Filling leaves other values alone: {}", disagree(left)))
         }
+        Mode::Overwrite if e.limited => {
+            level(Level::Agreement, true, 0, format!("The run stopped at its limit: {}", disagree(left)))
+        }
+        Mode::Overwrite => level(Level::Agreement, left == 0, left, disagree(left)),
     }
 }
 
@@ -87,7 +143,8 @@ fn orphans(before: &FindingCounts, after: &FindingCounts) -> LevelResult {
     let more = after.orphan - before.orphan;
     // Only other writers can make orphans; when the table grew meanwhile, they did.
     let others_wrote = before.total() != after.total();
-    let detail = format!("{} rows have no reference row; there were {} before.", after.orphan, before.orphan);
+    let detail =
+        format!("{} without a reference row; there were {} before.", rows(after.orphan), grouped(before.orphan));
     level(Level::Orphans, more <= 0 || others_wrote, more.max(0), detail)
 }
 
@@ -96,8 +153,12 @@ fn reconciliation(e: &Evidence<'_>, journalled: i64) -> LevelResult {
     let others_wrote = e.before.total() != e.after.total() || e.skipped > 0;
     let exact = e.changed == journalled && drop == e.changed;
     let explained = e.changed == journalled && others_wrote;
-    let mut detail =
-        format!("{} rows changed, {journalled} journalled, correctable findings fell by {drop}.", e.changed);
+    let mut detail = format!(
+        "{} changed, {} journalled, correctable findings fell by {}.",
+        rows(e.changed),
+        grouped(journalled),
+        grouped(drop)
+    );
     if !exact && explained {
         detail.push_str(" Other writers were at work on the table meanwhile, which explains the difference.");
     }
@@ -118,13 +179,17 @@ pub(crate) fn judge_rollback(changed: i64, restorable_left: i64, journal: &[Jour
             Level::Completeness,
             restorable_left == 0,
             restorable_left,
-            format!("{restorable_left} rows that could be restored were not."),
+            format!(
+                "{} that could be restored and {} not.",
+                rows(restorable_left),
+                if restorable_left == 1 { "was" } else { "were" }
+            ),
         ),
         level(
             Level::Reconciliation,
             changed == journalled,
             (changed - journalled).abs(),
-            format!("{changed} rows restored, {journalled} journalled."),
+            format!("{} restored, {} journalled.", rows(changed), grouped(journalled)),
         ),
         untouched(touched),
     ])
@@ -142,62 +207,32 @@ impl Engine {
         let store = &self.inner.store;
         let summary = store.summarise(&rule, &Scope::default()).await.map_err(public)?;
         let now = counts_of(&summary);
+        let Examples { missing, wrong: wrongs, orphan } = Examples::of(&summary);
+        let left = now.missing();
         let mut levels = vec![
-            level(
-                Level::Completeness,
-                now.missing() == 0,
-                now.missing(),
-                format!("{} rows that the reference could fill are missing a value.", now.missing()),
-            ),
-            self.table_allowed(&rule, &summary),
+            LevelResult { examples: missing, ..level(Level::Completeness, left == 0, left, no_value(left)) },
+            table_allowed(&rule, &summary),
         ];
         let wrong = now.mismatched + now.variant;
-        levels.push(match mode {
-            Mode::Overwrite => {
-                level(Level::Agreement, wrong == 0, wrong, format!("{wrong} rows disagree with the reference."))
+        let agreement = match mode {
+            Mode::Overwrite => level(Level::Agreement, wrong == 0, wrong, disagree(wrong)),
+            Mode::Fill => {
+                level(Level::Agreement, true, 0, format!("Filling leaves other values alone: {}", disagree(wrong)))
             }
-            Mode::Fill => level(
-                Level::Agreement,
-                true,
-                0,
-                format!("Filling leaves other values alone; {wrong} rows disagree with the reference."),
-            ),
-        });
-        levels.push(level(
-            Level::Orphans,
-            true,
-            0,
-            format!("{} rows have no reference row; they wait for a person.", now.orphan),
-        ));
+        };
+        levels.push(LevelResult { examples: wrongs, ..agreement });
+        let orphans = format!("{} without a reference row, which waits for a person.", rows(now.orphan));
+        levels.push(LevelResult { examples: orphan, ..level(Level::Orphans, true, 0, orphans) });
         // Of a run whose journal was dropped nothing is left to be compared.
         if let Some(run) = self.newest_correction(slug).await?.filter(|r| r.view.purged_at.is_none()) {
             let id = &run.view.run_id;
             let journalled: i64 = store.journal_pairs(id).await.map_err(public)?.iter().map(|p| p.rows).sum();
             let off = (run.view.changed - journalled).abs();
-            let detail = format!("Run {id}: {} rows changed, {journalled} journalled.", run.view.changed);
+            let detail = format!("Run {id}: {} changed, {} journalled.", rows(run.view.changed), grouped(journalled));
             levels.push(level(Level::Reconciliation, off == 0, off, detail));
             levels.push(untouched(store.touched_chunks(id).await.map_err(public)?));
         }
         Ok(Validation::of(levels))
-    }
-
-    #[expect(clippy::unused_self, reason = "kept beside its only caller")]
-    fn table_allowed(&self, rule: &Rule, summary: &amend_domain::Summary) -> LevelResult {
-        let bad: i64 = if rule.allowed_values.is_empty() {
-            0
-        } else {
-            summary
-                .groups
-                .iter()
-                .filter(|g| {
-                    g.current
-                        .as_ref()
-                        .is_some_and(|v| !amend_domain::finding::is_blank(v) && !rule.allowed_values.contains(v))
-                })
-                .map(|g| g.rows)
-                .sum()
-        };
-        level(Level::AllowedValues, bad == 0, bad, format!("{bad} rows carry a value that the rule does not allow."))
     }
 
     async fn newest_correction(&self, slug: &RuleSlug) -> Result<Option<StoredRun>, Problem> {
@@ -217,5 +252,74 @@ impl Engine {
             return Ok(None);
         };
         self.inner.store.run(&view.run_id).await.map_err(public)
+    }
+}
+
+/// Values that the table carries, though the rule does not allow them. Where the reference cannot decide
+/// a row, its value is a person's to mend: such rows are counted beside, and break no promise.
+fn table_allowed(rule: &Rule, summary: &Summary) -> LevelResult {
+    let is_bad = |value: &Option<String>| {
+        let carried = value.as_ref().filter(|v| !amend_domain::finding::is_blank(v));
+        !rule.allowed_values.is_empty() && carried.is_some_and(|v| !rule.allowed_values.contains(v))
+    };
+    let (undecided, bad): (Vec<_>, Vec<_>) =
+        summary.groups.iter().filter(|g| is_bad(&g.current)).partition(|g| g.finding.needs_a_person());
+    let waiting: i64 = undecided.iter().map(|g| g.rows).sum();
+    let count: i64 = bad.iter().map(|g| g.rows).sum();
+    let mut detail = format!("{} with a value that the rule does not allow", rows(count));
+    if waiting > 0 {
+        detail.push_str(&format!(", beside {} that the reference cannot decide", grouped(waiting)));
+    }
+    detail.push('.');
+    let mut listed = if bad.is_empty() { undecided } else { bad };
+    listed.sort_by_key(|g| std::cmp::Reverse(g.rows));
+    let examples = listed
+        .into_iter()
+        .take(EXAMPLES)
+        .map(|g| {
+            let symbol = g.symbol.as_deref().unwrap_or("null");
+            format!("{symbol}: {} {}", rows(g.rows), carried(g.current.as_deref()))
+        })
+        .collect();
+    LevelResult { examples, ..level(Level::AllowedValues, count == 0, count, detail) }
+}
+
+#[cfg(test)]
+mod tests {
+    use amend_domain::GroupCount;
+
+    use super::*;
+
+    fn group(finding: Finding, current: &str, rows: i64) -> GroupCount {
+        GroupCount {
+            symbol: Some("AAA".into()),
+            current: Some(current.into()),
+            proposed: None,
+            finding,
+            rows,
+            first_seen: None,
+            last_seen: None,
+        }
+    }
+
+    #[test]
+    fn a_value_that_is_not_allowed_is_forgiven_where_only_a_person_can_decide() {
+        let rule = Rule { allowed_values: vec!["STOCK".into()], ..Rule::asset_class() };
+        let groups = vec![group(Finding::Orphan, "odd", 2_000), group(Finding::Correct, "STOCK", 9)];
+        let waiting = table_allowed(&rule, &Summary { groups: groups.clone(), ..Summary::default() });
+        assert!(waiting.passed && waiting.detail.contains("2,000"), "{waiting:?}");
+        assert_eq!(waiting.examples, ["AAA: 2,000 rows with \"odd\""]);
+        let groups = [groups, vec![group(Finding::Mismatched, "wrong", 1)]].concat();
+        let broken = table_allowed(&rule, &Summary { groups, ..Summary::default() });
+        assert_eq!((broken.passed, broken.violations), (false, 1));
+        assert_eq!(broken.examples, ["AAA: 1 row with \"wrong\""]);
+    }
+
+    #[test]
+    fn examples_are_few_and_the_largest_come_first() {
+        let groups = (1..=9).map(|n| group(Finding::Missing, " ", n)).collect();
+        let examples = Examples::of(&Summary { groups, ..Summary::default() });
+        assert_eq!(examples.missing.len(), EXAMPLES);
+        assert_eq!(examples.missing[0], "AAA: 9 rows with \" \"");
     }
 }

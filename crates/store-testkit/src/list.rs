@@ -113,6 +113,7 @@ macro_rules! conformance {
                 a_rollback_is_a_proven_run_of_its_own,
                 a_dry_run_counts_and_changes_nothing,
                 a_limit_of_rows_is_kept_to_the_row,
+                a_verdict_names_examples_of_what_it_counts,
                 a_cancelled_run_keeps_whole_chunks_that_can_be_rolled_back,
                 a_queued_run_that_nobody_took_is_cancelled_at_once,
                 progress_is_shown_live_and_never_runs_backwards,

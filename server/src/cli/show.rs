@@ -203,6 +203,9 @@ pub fn levels(validation: &Validation) -> Rows {
             level.violations.to_string(),
             level.detail.clone(),
         ]);
+        for example in &level.examples {
+            rows.push(vec![String::new(), String::new(), String::new(), format!("  {example}")]);
+        }
     }
     rows
 }

@@ -1,20 +1,6 @@
 //! Numbers, durations and values as people read them.
 
-/// 1234567 is "1,234,567".
-pub fn grouped(number: i64) -> String {
-    let digits = number.unsigned_abs().to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3 + 1);
-    if number < 0 {
-        text.push('-');
-    }
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
+pub use amend_domain::number::{grouped, rows};
 
 /// Milliseconds as "350 ms", "12.4 s", "3 min 20 s" or "2 h 5 min".
 pub fn span(ms: i64) -> String {
@@ -45,11 +31,6 @@ pub fn value(text: Option<&str>) -> String {
     }
 }
 
-/// "1 row" and "2 rows".
-pub fn rows(number: i64) -> String {
-    if number == 1 { "1 row".into() } else { format!("{} rows", grouped(number)) }
-}
-
 /// A time to the second.
 pub fn time(time: chrono::DateTime<chrono::Utc>) -> String {
     time.format("%Y-%m-%d %H:%M:%SZ").to_string()
@@ -61,8 +42,6 @@ mod tests {
 
     #[test]
     fn numbers_read_well() {
-        let grouped_ones = [0, 999, 1_000, -1_234_567].map(grouped);
-        assert_eq!(grouped_ones, ["0", "999", "1,000", "-1,234,567"]);
         let spans = [350, 12_499, 200_000, 7_500_000].map(span);
         assert_eq!(spans, ["350 ms", "12.4 s", "3 min 20 s", "2 h 5 min"]);
         assert_eq!([999, 1_500, 12_345_678_901].map(size), ["999 B", "1.5 kB", "12.3 GB"]);

@@ -174,6 +174,10 @@ fn level(result: &LevelResult) -> AnyView {
         Level::UntouchedColumns => "Untouched columns",
     };
     let (class, mark) = if result.passed { ("level good", "\u{2713}") } else { ("level bad", "\u{2715}") };
+    let examples = (!result.examples.is_empty()).then(|| {
+        let lines = result.examples.iter().map(|line| view! { <li class="num">{line.clone()}</li> }).collect_view();
+        view! { <details><summary>"Examples"</summary><ul>{lines}</ul></details> }
+    });
     let violations = (result.violations > 0).then(|| format!(" ({})", count(result.violations)));
     view! {
         <li class=class data-testid=format!("level-{}", result.level.as_str())>
@@ -183,6 +187,7 @@ fn level(result: &LevelResult) -> AnyView {
                 <span class="vh">{if result.passed { ": passed" } else { ": failed" }}</span>
                 {violations}
                 <small class="num">{result.detail.clone()}</small>
+                {examples}
             </span>
         </li>
     }

@@ -7,7 +7,7 @@ use crate::{
     analysis::{counts_of, fold},
     facade::Engine,
     store::RunPatch,
-    validate::{Evidence, judge, judge_rollback},
+    validate::{Evidence, Examples, judge, judge_rollback},
 };
 
 impl Worker {
@@ -90,7 +90,7 @@ impl Worker {
                     Some(summary) => summary,
                     None => store.summarise(&self.rule, &options.scope).await?,
                 };
-                let after = counts_of(&summary);
+                let (after, examples) = (counts_of(&summary), Examples::of(&summary));
                 let now = self.engine.inner.clock.now();
                 if options.scope == Scope::default() {
                     let analysis = fold(&self.rule, summary, now, (now - begun).num_milliseconds());
@@ -108,6 +108,7 @@ impl Worker {
                     limited,
                     journal: &journal,
                     touched_chunks,
+                    examples,
                 };
                 let validation = judge(&evidence);
                 let remaining = Some(options.mode.correctable(&after));

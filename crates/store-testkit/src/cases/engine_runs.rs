@@ -1,9 +1,11 @@
 //! Whole runs through the engine's facade, over the store under test.
 
 use amend_domain::{
-    BatchSize, ConflictPolicy, ErrorCode, LiveMessage, Mode, Phase, RollbackOptions, RollbackScope, RunKind,
+    BatchSize, ConflictPolicy, ErrorCode, Level, LiveMessage, Mode, Phase, RollbackOptions, RollbackScope, RunKind,
     RunOptions, RunState, Scope,
 };
+
+use anyhow::Context;
 
 use crate::{
     Fixture,
@@ -103,6 +105,24 @@ pub async fn a_limit_of_rows_is_kept_to_the_row(f: &Fixture) -> anyhow::Result<(
         let counts = World::read(f, &rule()).await?.counts(&Scope::default());
         assert_eq!((counts.missing(), done.remaining), (left, left), "limit {limit}");
     }
+    Ok(())
+}
+
+pub async fn a_verdict_names_examples_of_what_it_counts(f: &Fixture) -> anyhow::Result<()> {
+    let engine = engine_with_every_finding(f).await?;
+    let done = run(&engine, &rule(), RunOptions::default()).await?;
+    let verdict = done.validation.as_ref().context("a verdict")?;
+    let examples = |level: Level| {
+        let of = verdict.levels.iter().find(|l| l.level == level);
+        of.map(|l| l.examples.clone()).unwrap_or_default()
+    };
+    assert_eq!(examples(Level::Completeness), Vec::<String>::new());
+    let wrong = examples(Level::Agreement);
+    assert!(!wrong.is_empty() && wrong.iter().all(|line| line.contains(", the reference says ")), "{wrong:?}");
+    let orphans = examples(Level::Orphans);
+    assert!(!orphans.is_empty() && orphans.iter().all(|line| !line.contains("reference says")), "{orphans:?}");
+    // They are kept with the run, not only told once.
+    assert_eq!(view(f, &done.run_id).await?.validation, done.validation);
     Ok(())
 }
 

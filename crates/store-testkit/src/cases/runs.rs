@@ -193,6 +193,7 @@ pub async fn everything_that_a_worker_writes_is_read_back(f: &Fixture) -> anyhow
         passed: false,
         violations: 3,
         detail: "3 of 9 \"chunks\" — schade".into(),
+        examples: vec!["AAA: 3 rows with \" x\"".into()],
     }]);
     let error = RunError { code: ErrorCode::Drift, message: "moved".into(), advice: Some("look again".into()) };
     let walk = Walk { strategy: Strategy::Ladder, reason: "large".into(), workers: 2, stripes: 8 };
