@@ -52,6 +52,16 @@ impl Engine {
     /// `CORRECTION_NOT_FOUND`, `WRONG_STATE`, `ALREADY_ROLLED_BACK`, `OPERATION_IN_PROGRESS`,
     /// `INVALID_OPTIONS`, `FORBIDDEN`, `READ_ONLY`.
     pub async fn start_rollback(&self, who: &Caller, id: &RunId, options: RollbackOptions) -> Result<RunView, Problem> {
+        let view = self.queue_rollback(who, id, options).await?;
+        self.spawn_worker(view.run_id.clone());
+        Ok(view)
+    }
+
+    /// The same, left to whoever takes it.
+    ///
+    /// # Errors
+    /// As [`Self::start_rollback`].
+    pub async fn queue_rollback(&self, who: &Caller, id: &RunId, options: RollbackOptions) -> Result<RunView, Problem> {
         self.authorise(who, Act::Rollback, "rollback", id.as_str()).await?;
         let new = match self.prepare_rollback(who, id, options).await {
             Ok(new) => new,
@@ -60,9 +70,7 @@ impl Engine {
                 return Err(problem);
             }
         };
-        let view = self.create(who, "rollback", new).await?;
-        self.spawn_worker(view.run_id.clone());
-        Ok(view)
+        self.create(who, "rollback", new).await
     }
 
     async fn prepare_rollback(&self, who: &Caller, id: &RunId, options: RollbackOptions) -> Result<NewRun, Problem> {

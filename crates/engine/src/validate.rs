@@ -76,7 +76,6 @@ pub(crate) struct Evidence<'a> {
     pub before: FindingCounts,
     pub after: FindingCounts,
     pub changed: i64,
-    pub skipped: i64,
     /// The run ended at its limit of rows, so what remains, remains by choice.
     pub limited: bool,
     pub journal: &'a [JournalPair],
@@ -148,22 +147,39 @@ fn orphans(before: &FindingCounts, after: &FindingCounts) -> LevelResult {
     level(Level::Orphans, more <= 0 || others_wrote, more.max(0), detail)
 }
 
+/// Rows changed = rows journalled, always; = the drop in findings, but for what others wrote meanwhile. So
+/// that a fault of our own never passes as somebody else's write, no entry of the journal may be a
+/// change that this run had no business with.
 fn reconciliation(e: &Evidence<'_>, journalled: i64) -> LevelResult {
     let drop = e.mode.correctable(&e.before) - e.mode.correctable(&e.after);
-    let others_wrote = e.before.total() != e.after.total() || e.skipped > 0;
-    let exact = e.changed == journalled && drop == e.changed;
-    let explained = e.changed == journalled && others_wrote;
+    let mut strange: Vec<_> = e.journal.iter().filter(|p| !is_correction(e.mode, p)).collect();
+    strange.sort_by_key(|p| std::cmp::Reverse(p.rows));
+    let strangers: i64 = strange.iter().map(|p| p.rows).sum();
     let mut detail = format!(
         "{} changed, {} journalled, correctable findings fell by {}.",
         rows(e.changed),
         grouped(journalled),
         grouped(drop)
     );
-    if !exact && explained {
-        detail.push_str(" Other writers were at work on the table meanwhile, which explains the difference.");
+    if strangers > 0 {
+        detail.push_str(&format!(" {} no correction of this run.", were(strangers)));
+    } else if e.changed == journalled && drop != e.changed {
+        let difference = grouped((drop - e.changed).abs());
+        detail.push_str(&format!(" The difference of {difference} is what others wrote meanwhile."));
     }
-    let off = (e.changed - journalled).abs().max((e.changed - drop).abs());
-    level(Level::Reconciliation, exact || explained, if exact || explained { 0 } else { off }, detail)
+    let off = (e.changed - journalled).abs().max(strangers);
+    let examples = strange
+        .into_iter()
+        .take(EXAMPLES)
+        .map(|p| format!("{} {}, now {}", rows(p.rows), carried(p.old.as_deref()), carried(p.new.as_deref())))
+        .collect();
+    LevelResult { examples, ..level(Level::Reconciliation, off == 0, off, detail) }
+}
+
+/// Whether a run of this mode may make this change at all.
+fn is_correction(mode: Mode, pair: &JournalPair) -> bool {
+    let was_missing = pair.old.as_deref().is_none_or(amend_domain::finding::is_blank);
+    pair.old != pair.new && (was_missing || mode == Mode::Overwrite)
 }
 
 fn untouched(chunks: i64) -> LevelResult {
@@ -313,6 +329,45 @@ mod tests {
         let broken = table_allowed(&rule, &Summary { groups, ..Summary::default() });
         assert_eq!((broken.passed, broken.violations), (false, 1));
         assert_eq!(broken.examples, ["AAA: 1 row with \"wrong\""]);
+    }
+
+    fn reconciled(mode: Mode, changed: i64, wrong_after: i64, old: Option<&str>) -> LevelResult {
+        let counts = |missing_null| FindingCounts { missing_null, ..FindingCounts::default() };
+        let journal = [JournalPair { old: old.map(Into::into), new: Some("STOCK".into()), rows: 3 }];
+        let evidence = Evidence {
+            rule: &Rule::asset_class(),
+            mode,
+            before: counts(10),
+            after: counts(wrong_after),
+            changed,
+            limited: false,
+            journal: &journal,
+            touched_chunks: 0,
+            examples: Examples::default(),
+        };
+        reconciliation(&evidence, 3)
+    }
+
+    #[test]
+    fn what_others_wrote_meanwhile_is_said_and_fails_no_run() {
+        assert_eq!(
+            reconciled(Mode::Fill, 3, 7, None).detail,
+            "3 rows changed, 3 journalled, correctable findings fell by 3."
+        );
+        let beside = reconciled(Mode::Fill, 3, 6, Some(" "));
+        assert!(beside.passed && beside.detail.ends_with("The difference of 1 is what others wrote meanwhile."));
+    }
+
+    #[test]
+    fn a_change_without_its_journal_entry_or_none_of_the_runs_business_fails_it() {
+        assert_eq!(
+            (reconciled(Mode::Fill, 4, 6, None).passed, reconciled(Mode::Fill, 4, 6, None).violations),
+            (false, 1)
+        );
+        assert!(reconciled(Mode::Overwrite, 3, 7, Some("ETF")).passed);
+        for wrong in [reconciled(Mode::Fill, 3, 7, Some("ETF")), reconciled(Mode::Overwrite, 3, 7, Some("STOCK"))] {
+            assert_eq!((wrong.passed, wrong.violations, wrong.examples.len()), (false, 3, 1), "{wrong:?}");
+        }
     }
 
     #[test]

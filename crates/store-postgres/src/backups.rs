@@ -127,7 +127,7 @@ async fn copy(tx: &mut Tx, request: &BackupRequest<'_>) -> Result<BackupInfo, St
 
 /// The copy that the run has made before, as long as the run is still this lease's.
 async fn made_before(store: &PostgresStore, lease: &Lease) -> Result<Option<BackupInfo>, StoreError> {
-    let mut tx = store.pool.begin().await.map_err(db)?;
+    let mut tx = store.begin().await?;
     chunk::take(&mut tx, lease).await?;
     tx.rollback().await.map_err(db)?;
     Ok(store.backups(Some(&lease.run_id)).await?.into_iter().next())
@@ -143,7 +143,7 @@ impl Backups for PostgresStore {
         if let Some(made) = made_before(self, request.lease).await? {
             return Ok(made);
         }
-        let mut tx = self.pool.begin().await.map_err(db)?;
+        let mut tx = self.begin().await?;
         match copy(&mut tx, request).await {
             Ok(info) => tx.commit().await.map_err(db).map(|()| info),
             Err(error) => Err(chunk::undo(tx, error).await),
@@ -190,7 +190,7 @@ impl Backups for PostgresStore {
     }
 
     async fn mark_purged(&self, run: &RunId, now: DateTime<Utc>) -> Result<bool, StoreError> {
-        let mut tx = self.pool.begin().await.map_err(db)?;
+        let mut tx = self.begin().await?;
         // Waits for a rollback that is being created; the next statement then sees it.
         sqlx::query("SELECT 1 FROM amend.run WHERE id = $1 FOR UPDATE")
             .bind(run.as_str())
@@ -228,7 +228,7 @@ impl Backups for PostgresStore {
     }
 
     async fn drop_backup(&self, run: &RunId) -> Result<Option<String>, StoreError> {
-        let mut tx = self.pool.begin().await.map_err(db)?;
+        let mut tx = self.begin().await?;
         limit(&mut tx, self.options.lock_timeout, self.options.statement_timeout).await?;
         let gone: Option<(String, String)> = sqlx::query_as(
             "DELETE FROM amend.backup b USING amend.run r

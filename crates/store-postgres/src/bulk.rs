@@ -41,7 +41,7 @@ struct PostgresBulk {
 #[async_trait]
 impl Bulk for PostgresStore {
     async fn begin_bulk(&self) -> Result<Box<dyn BulkWriter>, StoreError> {
-        let mut tx = self.pool.begin().await.map_err(db)?;
+        let mut tx = self.begin().await?;
         let mut keys = Vec::new();
         for (table, create, its_keys) in
             [(BulkTable::Symbols, SYMBOLS, SYMBOLS_KEYS), (BulkTable::MarketData, MARKET_DATA, MARKET_DATA_KEYS)]

@@ -290,7 +290,7 @@ async fn alone(tx: &mut Tx) -> Result<(), StoreError> {
 
 impl PostgresStore {
     async fn changing(&self, lock: Duration) -> Result<Tx, StoreError> {
-        let mut tx = self.pool.begin().await.map_err(db)?;
+        let mut tx = self.begin().await?;
         limit(&mut tx, lock, self.options.statement_timeout).await?;
         Ok(tx)
     }

@@ -82,7 +82,7 @@ impl PostgresStore {
 #[async_trait]
 impl Runs for PostgresStore {
     async fn create_run(&self, run: &NewRun) -> Result<(), StoreError> {
-        let mut tx = self.pool.begin().await.map_err(db)?;
+        let mut tx = self.begin().await?;
         if let Some(source) = &run.undoes {
             refuse_purged(&mut tx, source).await?;
         }

@@ -309,7 +309,7 @@ impl Slices for PostgresStore {
     }
 
     async fn begin_block_walk(&self, lease: &Lease, rule: &Rule, walk: i64) -> Result<i64, StoreError> {
-        let mut tx = self.pool.begin().await.map_err(db)?;
+        let mut tx = self.begin().await?;
         let (present, _) = frontier(&mut tx, lease).await?;
         if let Some(present) = present.filter(|f| f.walk == walk) {
             return Ok(present.blocks());
@@ -339,7 +339,7 @@ impl Slices for PostgresStore {
         now: DateTime<Utc>,
         until: DateTime<Utc>,
     ) -> Result<Option<Slice>, StoreError> {
-        let mut tx = self.pool.begin().await.map_err(db)?;
+        let mut tx = self.begin().await?;
         // Not one that a step of its old holder still has locked.
         let left: Option<(i64, i64)> = sqlx::query_as(
             "UPDATE amend.slice SET holder = $2, fence = $3, held_until = $5
@@ -379,7 +379,7 @@ impl Slices for PostgresStore {
     }
 
     async fn skip_slice_step(&self, lease: &Lease, slice: &Slice) -> Result<bool, StoreError> {
-        let mut tx = self.pool.begin().await.map_err(db)?;
+        let mut tx = self.begin().await?;
         let mut row = hold(&mut tx, lease, slice).await?;
         row.advance(false);
         save(&mut tx, lease, slice, &row, None).await?;

@@ -15,9 +15,23 @@ use crate::{PostgresStore, error::db, sql::prevention::AT_WORK};
 pub(crate) type Tx = Transaction<'static, Postgres>;
 
 impl PostgresStore {
+    /// A transaction.
+    pub(crate) async fn begin(&self) -> Result<Tx, StoreError> {
+        self.begin_with("BEGIN").await
+    }
+
+    /// Runs to its end whatever becomes of the one who asked. A BEGIN whose answer nobody waits for (a
+    /// browser that went away, a lane that was stopped) would leave its connection in a transaction that
+    /// sqlx does not know of, and the pool's next user would write into it without ever committing.
+    async fn begin_with(&self, statement: &'static str) -> Result<Tx, StoreError> {
+        let pool = self.pool.clone();
+        let begun = tokio::spawn(async move { pool.begin_with(statement).await });
+        begun.await.map_err(|e| StoreError::Other(format!("beginning a transaction was cut off: {e}")))?.map_err(db)
+    }
+
     /// A transaction that cannot write, for looking at the tables of a rule.
     pub(crate) async fn reading(&self) -> Result<Tx, StoreError> {
-        let mut tx = self.pool.begin_with("BEGIN TRANSACTION READ ONLY").await.map_err(db)?;
+        let mut tx = self.begin_with("BEGIN TRANSACTION READ ONLY").await?;
         limit(&mut tx, self.options.lock_timeout, self.options.statement_timeout).await?;
         Ok(tx)
     }
@@ -32,7 +46,7 @@ impl PostgresStore {
 
     /// A transaction of one chunk.
     pub(crate) async fn writing(&self, lock: Duration, statement: Duration) -> Result<Tx, StoreError> {
-        let mut tx = self.pool.begin().await.map_err(db)?;
+        let mut tx = self.begin().await?;
         limit(&mut tx, lock, statement).await?;
         // A chunk joins at most some ten thousand keys with the table. The planner, which knows the
         // table's size but not how well its keys are cached, would read all of a table of a few

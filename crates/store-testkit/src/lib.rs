@@ -19,6 +19,7 @@
 pub mod backend;
 pub mod bench;
 pub mod cases;
+pub mod crash;
 pub mod driver;
 pub mod engine_driver;
 mod list;

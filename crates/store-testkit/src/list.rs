@@ -71,6 +71,11 @@ macro_rules! conformance {
             engine_chaos: [
                 writers_and_crashes_in_any_order_lose_nothing,
             ]
+            engine_faults: [
+                a_chunk_that_dies_at_any_await_is_there_whole_or_not_at_all,
+                a_restore_that_dies_at_any_await_is_there_whole_or_not_at_all,
+                a_run_that_dies_at_any_await_is_taken_over_and_undone_exactly,
+            ]
             engine_failures: [
                 chunks_are_as_large_as_before_once_the_refused_row_is_through,
                 refused_rows_are_not_tried_again_by_the_sweep,

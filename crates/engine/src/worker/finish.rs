@@ -104,7 +104,6 @@ impl Worker {
                     before: self.run.view.before.unwrap_or_default(),
                     after,
                     changed: self.run.view.changed,
-                    skipped: self.run.view.skipped,
                     limited,
                     journal: &journal,
                     touched_chunks,

@@ -53,7 +53,7 @@ async fn victim(f: &Fixture, name: &str) -> anyhow::Result<Victim> {
     Ok(Victim { engine: engine_by_blocks(store, name), process })
 }
 
-async fn values(f: &Fixture) -> anyhow::Result<BTreeMap<i64, Option<String>>> {
+pub(super) async fn values(f: &Fixture) -> anyhow::Result<BTreeMap<i64, Option<String>>> {
     let rows = f.query(&format!("SELECT \"id\", \"class\" FROM {TICKS}")).await?;
     rows.into_iter()
         .map(|mut row| {
@@ -65,7 +65,7 @@ async fn values(f: &Fixture) -> anyhow::Result<BTreeMap<i64, Option<String>>> {
 }
 
 /// Every key that the journal has of a run, as often as it has it.
-async fn keys(f: &Fixture, id: &RunId) -> anyhow::Result<Vec<Option<String>>> {
+pub(super) async fn keys(f: &Fixture, id: &RunId) -> anyhow::Result<Vec<Option<String>>> {
     let sql = match f.kind() {
         StoreKind::Postgres => format!(
             "SELECT k.key FROM amend.journal j CROSS JOIN LATERAL unnest(j.row_keys) k(key) WHERE j.run_id = '{id}'"

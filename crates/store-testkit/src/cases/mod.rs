@@ -7,6 +7,7 @@ pub mod correct;
 pub mod engine_backups;
 pub mod engine_chaos;
 pub mod engine_failures;
+pub mod engine_faults;
 pub mod engine_refusals;
 pub mod engine_rollbacks;
 pub mod engine_runs;
