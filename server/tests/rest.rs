@@ -29,6 +29,7 @@ on_both!(
     a_run_is_paused_paced_and_resumed,
     what_cannot_be_steered_is_refused_as_a_problem,
     a_run_without_failed_rows_lists_none_and_has_nothing_to_retry,
+    what_the_reference_cannot_decide_is_assigned_and_taken_back,
 );
 
 fn path(endpoint: &str) -> String {
@@ -470,4 +471,50 @@ async fn a_run_without_failed_rows_lists_none_and_has_nothing_to_retry(site: &Si
     ] {
         assert_eq!((reply.status, &reply.json()["code"]), (status, &json!(code)), "{}", reply.text);
     }
+}
+
+async fn what_the_reference_cannot_decide_is_assigned_and_taken_back(site: &Site) {
+    let base = format!("/api/v1/rules/{}", ETL.rsplit('/').next().unwrap());
+    let (list, to) = (format!("{base}/unresolved?limit=50"), format!("{base}/assignments"));
+    let work = site.get(Role::Viewer, &list).await.json();
+    let of = |finding: &str| {
+        let items = work.as_array().unwrap().iter();
+        items.clone().find(|i| i["finding"] == finding && i["matches"].is_array()).cloned().unwrap()
+    };
+    let (orphan, ambiguous) = (of("orphan"), of("ambiguous"));
+    let alias = json!({ "matches": orphan["matches"], "as": ["AAA"] });
+    let shown = json!({ "matches": orphan["matches"], "as": ["AAA"], "dryRun": true });
+    let reply = site.post(Role::Viewer, &to, &shown).await;
+    assert_eq!((reply.status, &reply.json()["value_now"]), (200, &json!("STOCK")), "{}", reply.text);
+    assert_eq!(site.get(Role::Viewer, &to).await.json(), json!([]));
+    let reply = site.post(Role::Operator, &to, &alias).await;
+    assert_eq!((reply.status, &reply.json()["rows"]), (201, &orphan["rows"]), "{}", reply.text);
+    let offered = ambiguous["suggestions"][0]["decision"]["value"].clone();
+    let choice = json!({ "matches": ambiguous["matches"], "value": offered });
+    assert_eq!(site.post(Role::Operator, &to, &choice).await.status, 201);
+    let assigned = site.get(Role::Viewer, &to).await.json();
+    assert_eq!((assigned.as_array().unwrap().len(), &assigned[0]["value"]), (2, &offered), "{assigned:#}");
+    let left = site.get(Role::Viewer, &list).await.json();
+    assert!(left.as_array().unwrap().iter().all(|i| i["matches"] != orphan["matches"]), "{left:#}");
+
+    let one = format!("{to}/{}", orphan["matches"][0].as_str().unwrap());
+    for (role, status, code) in
+        [(Role::Viewer, 403, "FORBIDDEN"), (Role::Operator, 200, ""), (Role::Operator, 404, "NOT_FOUND")]
+    {
+        let token = site.token(role).await;
+        let reply = site.send(site.request(Method::DELETE, &one).bearer_auth(token)).await;
+        assert_eq!((reply.status, reply.json()["code"].as_str().unwrap_or_default()), (status, code), "{}", reply.text);
+    }
+    for (body, field) in [
+        (json!({ "matches": ["x"] }), "as, value"),
+        (json!({ "matches": ["x"], "as": ["AAA"], "value": "STOCK" }), "as, value"),
+        (json!({ "matches": ["x"], "as": ["nowhere"] }), "as"),
+        (json!({ "matches": ["x", "y"], "as": ["AAA"] }), "match"),
+        (json!({ "matches": "x" }), "matches, as, value, dryRun"),
+    ] {
+        let reply = site.post(Role::Operator, &to, &body).await;
+        assert_eq!((reply.status, &reply.json()["field"]), (400, &json!(field)), "{}", reply.text);
+    }
+    assert_eq!(site.post(Role::Viewer, &to, &alias).await.status, 403);
+    assert_eq!(site.get(Role::Viewer, "/api/v1/rules/no-such-rule/assignments").await.status, 404);
 }

@@ -8,6 +8,7 @@
 #![forbid(unsafe_code)]
 
 pub mod analysis;
+pub mod assignment;
 pub mod backup;
 pub mod error;
 pub mod failed;
@@ -29,6 +30,10 @@ pub mod validation;
 pub mod walk;
 
 pub use analysis::{Analysis, ClassCounts, GroupCount, MissingCounts, PairCount, Summary};
+pub use assignment::{
+    Assignment, AssignmentEffect, AssignmentView, Decision, Matches, Said, Standing, Suggestion, SuggestionKind,
+    WorkItem,
+};
 pub use backup::{Backup, BackupInfo, PurgeItem, PurgeReport};
 pub use error::{ErrorCode, Problem};
 pub use failed::FailedRow;

@@ -34,7 +34,9 @@ impl Role {
     pub const fn may(self, act: Act) -> bool {
         match act {
             Act::Read => true,
-            Act::Run | Act::Rollback | Act::Cancel | Act::Steer => matches!(self, Self::Operator | Self::Admin),
+            Act::Run | Act::Rollback | Act::Cancel | Act::Steer | Act::Assign => {
+                matches!(self, Self::Operator | Self::Admin)
+            }
             Act::ChangeRules | Act::ManagePeople | Act::Purge => matches!(self, Self::Admin),
         }
     }
@@ -56,6 +58,8 @@ pub enum Act {
     Cancel,
     /// Pause, resume, set the pace.
     Steer,
+    /// Deciding what the reference cannot, and taking that back.
+    Assign,
     ChangeRules,
     ManagePeople,
     /// Dropping journals and copies whose retention is over.
@@ -63,12 +67,13 @@ pub enum Act {
 }
 
 impl Act {
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Read,
         Self::Run,
         Self::Rollback,
         Self::Cancel,
         Self::Steer,
+        Self::Assign,
         Self::ChangeRules,
         Self::ManagePeople,
         Self::Purge,
@@ -82,6 +87,7 @@ impl Act {
             Self::Rollback => "rollback",
             Self::Cancel => "cancel",
             Self::Steer => "steer",
+            Self::Assign => "assign",
             Self::ChangeRules => "change_rules",
             Self::ManagePeople => "manage_people",
             Self::Purge => "purge",

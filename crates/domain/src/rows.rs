@@ -139,6 +139,9 @@ pub struct RowPage {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UnresolvedRow {
     pub symbol: Option<String>,
+    /// The match columns one by one; `None` if any is null.
+    #[serde(default)]
+    pub matches: Option<Vec<String>>,
     pub finding: Finding,
     pub rows: i64,
     /// What the rows carry now, with counts, largest first, at most 5.

@@ -13,6 +13,7 @@ pub mod store;
 pub mod throttle;
 
 mod analysis;
+mod assignments;
 mod config;
 mod detect;
 mod facade;
@@ -26,6 +27,7 @@ mod rules;
 mod runs;
 mod steer;
 mod strategy;
+mod suggest;
 mod takeover;
 mod validate;
 mod worker;

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use amend_domain::{
-    Act, BatchSize, Caller, ErrorCode, FindingCounts, Mode, Plan, PlanHash, Problem, Risk, Rule, RuleSlug, RunKind,
-    RunOptions, RunState, Severity, Summary,
+    Act, Assignment, BatchSize, Caller, ErrorCode, FindingCounts, Mode, Plan, PlanHash, Problem, Risk, Rule, RuleSlug,
+    RunKind, RunOptions, RunState, Severity, Summary,
 };
 use serde::{Deserialize, Serialize};
 
@@ -27,13 +27,26 @@ pub struct Approved {
     pub counts: FindingCounts,
 }
 
-/// BLAKE3 over the JSON of rule, options and counts; 16 hexadecimal digits.
+/// BLAKE3 over the JSON of rule, options, counts and what people assigned (without who and when); 16
+/// hexadecimal digits. A plan without assignments has the hash that it had before there were any.
 ///
 /// # Errors
 /// Never for these types; the serialiser's error is passed on rather than hidden.
-pub fn plan_hash(rule: &Rule, options: &RunOptions, counts: &FindingCounts) -> Result<PlanHash, Problem> {
-    let text = serde_json::to_vec(&(rule, options, counts))
-        .map_err(|e| Problem::new(ErrorCode::Internal, format!("The plan cannot be written as JSON: {e}.")))?;
+pub fn plan_hash(
+    rule: &Rule,
+    options: &RunOptions,
+    counts: &FindingCounts,
+    assigned: &[Assignment],
+) -> Result<PlanHash, Problem> {
+    let mut assigned: Vec<_> = assigned.iter().map(|a| (&a.matches, &a.decision)).collect();
+    assigned.sort();
+    let written = if assigned.is_empty() {
+        serde_json::to_vec(&(rule, options, counts))
+    } else {
+        serde_json::to_vec(&(rule, options, counts, assigned))
+    };
+    let text =
+        written.map_err(|e| Problem::new(ErrorCode::Internal, format!("The plan cannot be written as JSON: {e}.")))?;
     Ok(PlanHash::from_trusted(blake3::hash(&text).to_hex()[..16].to_owned()))
 }
 
@@ -60,6 +73,7 @@ impl Engine {
         self.check_readable(&rule).await?;
         let summary = self.inner.store.summarise(&rule, &options.scope).await.map_err(public)?;
         let counts = counts_of(&summary);
+        let assigned = self.inner.store.assignments(slug).await.map_err(public)?;
         let all = options.mode.correctable(&counts);
         let to_change = options.max_records.map_or(all, |max| all.min(max));
         let chunk = match options.batch_size {
@@ -69,7 +83,7 @@ impl Engine {
         let rate = self.last_rate(slug).await?.unwrap_or(CAUTIOUS_RATE);
         Ok(Plan {
             rule: slug.clone(),
-            hash: plan_hash(&rule, options, &counts)?,
+            hash: plan_hash(&rule, options, &counts, &assigned)?,
             options: options.clone(),
             counts,
             to_change,
@@ -138,14 +152,14 @@ fn risks(options: &RunOptions, counts: &FindingCounts, to_change: i64) -> Vec<Ri
         Severity::Low,
         counts.ambiguous,
         format!("{} rows have reference rows that disagree. They stay as they are.", counts.ambiguous),
-        "Settle the reference; the next run corrects them.",
+        "Settle the reference, or choose a value (amend unresolved); the next run corrects them.",
     );
     add(
         "ORPHANS",
         Severity::Low,
         counts.orphan,
         format!("{} rows have no reference row. They stay as they are.", counts.orphan),
-        "Add the missing reference rows; the next run corrects them.",
+        "Add the missing reference rows, or say whose other spelling they are (amend unresolved); the next run corrects them.",
     );
     add(
         "UNRESOLVABLE_REFERENCE",
@@ -162,6 +176,9 @@ fn risks(options: &RunOptions, counts: &FindingCounts, to_change: i64) -> Vec<Ri
 
 #[cfg(test)]
 mod tests {
+    use amend_domain::Decision;
+    use chrono::DateTime;
+
     use super::*;
 
     fn counts(missing: i64) -> FindingCounts {
@@ -172,9 +189,25 @@ mod tests {
     fn a_plan_with_other_counts_has_another_hash() {
         let rule = Rule::asset_class();
         let options = RunOptions::default();
-        let one = plan_hash(&rule, &options, &counts(1));
-        assert_eq!(one, plan_hash(&rule, &options, &counts(1)));
-        assert_ne!(one, plan_hash(&rule, &options, &counts(2)));
+        let one = plan_hash(&rule, &options, &counts(1), &[]);
+        assert_eq!(one, plan_hash(&rule, &options, &counts(1), &[]));
+        assert_ne!(one, plan_hash(&rule, &options, &counts(2), &[]));
+    }
+
+    #[test]
+    fn a_plan_under_another_assignment_has_another_hash_whoever_made_it() {
+        let (rule, options) = (Rule::asset_class(), RunOptions::default());
+        let of = |symbol: &str, by: &str| Assignment {
+            matches: vec![symbol.into()],
+            decision: Decision::As(vec!["AAPL".into()]),
+            assigned_by: by.into(),
+            assigned_at: DateTime::UNIX_EPOCH,
+        };
+        let hash = |assigned: &[Assignment]| plan_hash(&rule, &options, &counts(1), assigned);
+        let both = hash(&[of("aapl", "ada"), of("AAPL.O", "ada")]);
+        assert_eq!(both, hash(&[of("AAPL.O", "bob"), of("aapl", "bob")]));
+        let others = [hash(&[]), hash(&[of("aapl", "ada")]), hash(&[of("AAPL.O", "ada")])];
+        assert!(!others.contains(&both));
     }
 
     #[test]

@@ -28,7 +28,21 @@ impl Engine {
     pub async fn prevention_status(&self, who: &Caller, slug: &RuleSlug) -> Result<PreventionStatus, Problem> {
         self.authorise(who, Act::Read, "prevention", slug.as_str()).await?;
         let rule = self.rule_or_problem(slug).await?;
-        self.inner.store.prevention(&rule).await.map_err(public)
+        self.prevention_now(&rule).await
+    }
+
+    async fn prevention_now(&self, rule: &Rule) -> Result<PreventionStatus, Problem> {
+        let mut status = self.inner.store.prevention(rule).await.map_err(public)?;
+        if status.on && status.trouble.is_none() {
+            let assigned = self.inner.store.assignments(&rule.slug).await.map_err(public)?.len();
+            status.trouble = (assigned > 0).then(|| {
+                format!(
+                    "It goes by the reference alone: rows of what people assigned ({assigned}) pass as they are written, \
+                     and the next run corrects them."
+                )
+            });
+        }
+        Ok(status)
     }
 
     /// The statements that [`Self::prevention_on`] would run.
@@ -83,7 +97,7 @@ impl Engine {
         };
         self.audit(who, "prevention_on", slug.as_str(), &outcome, json!(choice)).await?;
         ended?;
-        self.inner.store.prevention(&rule).await.map_err(public)
+        self.prevention_now(&rule).await
     }
 
     /// Takes everything off again. It needs no rule that fits, so that it works after any change.

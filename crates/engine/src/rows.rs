@@ -26,7 +26,7 @@ impl Engine {
         self.inner.store.count_rows(&rule, filter).await.map_err(public)
     }
 
-    /// Symbols that need a person, those with most rows first.
+    /// Symbols that need a person, those with most rows first. [`Engine::unresolved_work`] adds suggestions.
     ///
     /// # Errors
     /// A limit outside 1 to 10,000; `RULE_NOT_FOUND`; trouble with the database.

@@ -77,10 +77,11 @@ impl Engine {
         }
         let (plan_hash, expected) = match approved {
             Some(Approved { hash, counts }) => {
-                if plan_hash(&rule, &options, &counts)? != hash {
+                let assigned = self.inner.store.assignments(slug).await.map_err(public)?;
+                if plan_hash(&rule, &options, &counts, &assigned)? != hash {
                     return Err(Problem::new(
                         ErrorCode::Drift,
-                        "The approved plan does not belong to this rule and these options.",
+                        "The approved plan does not belong to this rule, these options and what is assigned now.",
                     )
                     .advice("Look at a new preview and start from it."));
                 }

@@ -33,6 +33,7 @@ struct SummaryRow {
 #[derive(FromRow)]
 struct UnresolvedGroup {
     symbol: Option<String>,
+    matches: Option<Vec<String>>,
     finding: String,
     total: i64,
     first: Option<DateTime<Utc>>,
@@ -111,9 +112,12 @@ impl Findings for PostgresStore {
             let row = UnresolvedGroup::from_row(&row).map_err(db)?;
             match listed.last_mut() {
                 // One symbol's values come one after the other.
-                Some(last) if last.symbol == row.symbol => last.current.push((row.cur, row.n)),
+                Some(last) if last.symbol == row.symbol && last.matches == row.matches => {
+                    last.current.push((row.cur, row.n))
+                }
                 _ => listed.push(UnresolvedRow {
                     symbol: row.symbol,
+                    matches: row.matches,
                     finding: finding(&row.finding)?,
                     rows: row.total,
                     current: vec![(row.cur, row.n)],

@@ -131,6 +131,8 @@ pub(crate) struct Shape {
     pub reference_value: Column,
     /// From statistics; negative where there are none.
     pub reference_estimate: f64,
+    /// People have decided matches of this rule.
+    pub assigned: bool,
 }
 
 #[derive(FromRow)]
@@ -140,6 +142,7 @@ struct ShapeRow {
     relkind: String,
     estimate: f64,
     encoding: String,
+    assigned: bool,
     unique_sets: String,
     name: String,
     quoted: String,
@@ -179,6 +182,7 @@ impl Shape {
     pub(crate) async fn load(conn: &mut PgConnection, rule: &Rule) -> Result<Self, StoreError> {
         let rows: Vec<ShapeRow> = sqlx::query_as(include_str!("sql/shape.sql"))
             .bind([lookup_name(&rule.target.table), lookup_name(&rule.reference.table)])
+            .bind(rule.slug.as_str())
             .fetch_all(conn)
             .await
             .map_err(db)?;
@@ -213,6 +217,7 @@ impl Shape {
             reference_value: reference.one(&rule.reference.value)?,
             reference: reference.rows[0].sql_name.clone(),
             reference_estimate: reference.rows[0].estimate,
+            assigned: reference.rows[0].assigned,
         })
     }
 

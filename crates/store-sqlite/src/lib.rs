@@ -12,6 +12,7 @@
 #![forbid(unsafe_code)]
 
 mod analyses;
+mod assignments;
 mod backups;
 mod bulk;
 mod catalog;

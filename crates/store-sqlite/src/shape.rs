@@ -131,6 +131,27 @@ pub(crate) struct Bound<'a> {
     pub(crate) rule: &'a Rule,
     pub(crate) target: TableShape,
     pub(crate) reference: TableShape,
+    /// People have decided matches of this rule.
+    pub(crate) assigned: bool,
+}
+
+/// Whether the file has the table of assignments: one that may only be read can be older.
+pub(crate) async fn knows_assignments(connection: &mut SqliteConnection) -> Result<bool, StoreError> {
+    sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM main.sqlite_schema WHERE name = 'amend_assignment')")
+        .fetch_one(connection)
+        .await
+        .map_err(db)
+}
+
+async fn has_assignments(connection: &mut SqliteConnection, rule: &Rule) -> Result<bool, StoreError> {
+    if !knows_assignments(connection).await? {
+        return Ok(false);
+    }
+    sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM main.amend_assignment WHERE rule = ?1)")
+        .bind(rule.slug.as_str())
+        .fetch_one(connection)
+        .await
+        .map_err(db)
 }
 
 impl<'a> Bound<'a> {
@@ -144,7 +165,8 @@ impl<'a> Bound<'a> {
         have(&target, &t.table, of_target)?;
         let r = &rule.reference;
         have(&reference, &r.table, r.matches.iter().chain([&r.value]))?;
-        Ok(Self { rule, target, reference })
+        let assigned = has_assignments(connection, rule).await?;
+        Ok(Self { rule, target, reference, assigned })
     }
 
     /// How many columns the key has.

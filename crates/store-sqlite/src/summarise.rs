@@ -104,7 +104,7 @@ async fn reference(
 ) -> Result<(HashMap<Vec<String>, Said>, i64), StoreError> {
     let width = bound.rule.reference.matches.len();
     let mut binds = Binds::default();
-    let sql = bound.resolve_sql(&mut binds);
+    let sql = if bound.assigned { bound.assigned_sql(&mut binds) } else { bound.resolve_sql(&mut binds) };
     let mut said = HashMap::new();
     let mut unused = 0;
     let mut found = binds.query(sql)?.fetch(connection);
@@ -118,7 +118,7 @@ async fn reference(
         }
         if used.contains(&matches) {
             said.insert(matches, (row.try_get(width).map_err(db)?, row.try_get(width + 1).map_err(db)?));
-        } else {
+        } else if !bound.assigned || row.try_get::<bool, _>(width + 2).map_err(db)? {
             unused += 1;
         }
     }

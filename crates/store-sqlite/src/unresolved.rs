@@ -12,7 +12,10 @@ use crate::{
     error::db,
     pool::begin_read,
     shape::Bound,
-    sql::reference::{RESOLVED, ensure, resolution},
+    sql::{
+        reference::{RESOLVED, ensure, resolution},
+        text_of,
+    },
     store::SqliteStore,
     time::of_target,
     value::{Binds, SqlValue},
@@ -103,14 +106,16 @@ async fn symbols(
         named = format!(" AND ({} OR t.{column} IS NULL)", bound.symbol_in(&binds.add_list(&symbols)));
     }
     let time = bound.rule.target.timestamp.as_ref().map_or_else(|| "NULL".into(), |c| format!("t.{}", c.quoted()));
+    let parts: Vec<String> = bound.rule.target.matches.iter().map(|c| text_of("t", c)).collect();
     let sql = format!(
-        "SELECT {}, {}, max(r.kind), count(*), min({time}), max({time}) FROM {}
-         WHERE r.kind IS NOT {RESOLVED}{named} GROUP BY 1, 2",
+        "SELECT {}, {}, max(r.kind), count(*), min({time}), max({time}), json_array({}) FROM {}
+         WHERE r.kind IS NOT {RESOLVED}{named} GROUP BY 1, 2, 7",
         bound.symbol(),
         bound.current(),
+        parts.join(", "),
         bound.joined(resolved),
     );
-    let mut by_symbol: BTreeMap<Option<String>, UnresolvedRow> = BTreeMap::new();
+    let mut by_symbol: BTreeMap<(Option<String>, Option<Vec<String>>), UnresolvedRow> = BTreeMap::new();
     let mut found = binds.query(sql)?.fetch(connection);
     while let Some(row) = found.try_next().await.map_err(db)? {
         let symbol: Option<String> = row.try_get(0).map_err(db)?;
@@ -118,8 +123,13 @@ async fn symbols(
         let kind: Option<i64> = row.try_get(2).map_err(db)?;
         let rows: i64 = row.try_get(3).map_err(db)?;
         let (first, last) = (of_target(&SqlValue::read(&row, 4)?), of_target(&SqlValue::read(&row, 5)?));
-        let entry = by_symbol.entry(symbol.clone()).or_insert_with(|| UnresolvedRow {
+        let parts: String = row.try_get(6).map_err(db)?;
+        let parts: Vec<Option<String>> = serde_json::from_str(&parts)
+            .map_err(|e| StoreError::Other(format!("{parts} are no match columns: {e}")))?;
+        let matches: Option<Vec<String>> = parts.into_iter().collect();
+        let entry = by_symbol.entry((symbol.clone(), matches.clone())).or_insert_with(|| UnresolvedRow {
             symbol,
+            matches,
             finding: classify(None, resolution(kind, None)),
             rows: 0,
             current: Vec::new(),

@@ -1,6 +1,6 @@
 //! The suite's own tables: `ticks` corrected from `tickers`.
 
-use amend_domain::{ColumnName, Reference, Rule, RuleSlug, TableName, Target};
+use amend_domain::{Assignment, ColumnName, Decision, Reference, Rule, RuleSlug, TableName, Target};
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::{
@@ -77,6 +77,14 @@ pub fn rule() -> Rule {
 #[must_use]
 pub fn open_rule() -> Rule {
     Rule { allowed_values: Vec::new(), ..rule() }
+}
+
+/// Assigns a symbol of the suite's rule, whatever it may be worth.
+pub async fn assign(f: &Fixture, symbol: &str, decision: Decision) -> anyhow::Result<()> {
+    let matches = vec![symbol.to_owned()];
+    let assignment = Assignment { matches, decision, assigned_by: "ada".into(), assigned_at: at(0) };
+    f.store().assign(&rule().slug, &assignment).await?;
+    Ok(())
 }
 
 /// Makes both tables, empty; those of an earlier round are dropped.

@@ -6,6 +6,28 @@
 macro_rules! conformance {
     ($subject:path) => {
         $crate::each_case! { $subject,
+            assignments: [
+                an_assignment_is_kept_replaced_and_taken_away,
+                assignments_belong_to_one_rule,
+                every_value_that_the_reference_gives_is_told_for_each_match,
+                matches_with_one_value_are_known_whatever_is_assigned,
+                rows_are_counted_by_the_value_of_their_own_venue,
+                work_is_listed_with_its_match_columns_and_without_what_is_decided,
+                the_table_of_assignments_takes_one_decision_a_match,
+            ]
+            assignments_reference: [
+                an_orphan_with_an_alias_is_filled_by_a_run,
+                a_choice_decides_what_the_reference_leaves_open,
+                taking_an_alias_back_makes_an_orphan_again,
+                what_is_assigned_between_two_chunks_is_seen_by_the_second,
+                a_reference_that_comes_to_speak_for_itself_comes_first,
+                a_choice_counts_while_a_row_gives_it,
+                an_alias_gives_what_the_reference_says_at_the_time,
+                an_alias_is_never_followed_through_another_assignment,
+                a_run_under_assignments_and_its_rollback_are_the_identity,
+                an_alias_of_several_columns_needs_each_of_them,
+                an_alias_into_a_reference_much_larger_than_the_table_is_found,
+            ]
             backups: [
                 a_copy_has_every_key_and_value_and_is_listed_with_its_size,
                 names_with_quotes_spaces_and_capitals_can_be_copied_and_dropped,
@@ -57,6 +79,18 @@ macro_rules! conformance {
                 a_table_without_rows_is_done_at_once,
                 rows_that_arrive_behind_the_cursor_are_found_by_another_walk,
                 the_reference_is_read_in_each_chunks_own_transaction,
+            ]
+            engine_assignments: [
+                what_is_assigned_is_corrected_by_the_next_run,
+                a_walk_by_blocks_goes_by_what_is_assigned,
+                every_act_and_every_refusal_is_audited,
+                what_would_be_a_guess_is_refused_with_the_field_at_fault,
+                a_plan_from_before_an_assignment_starts_no_run,
+                nothing_is_assigned_while_a_run_is_active,
+                each_assignment_says_how_it_does_now,
+                work_items_come_with_suggestions_that_can_be_assigned,
+                rows_of_the_same_venue_suggest_its_value,
+                what_another_rule_assigned_is_only_suggested,
             ]
             engine_backups: [
                 a_snapshot_holds_what_stood_there_before_the_run,
@@ -204,6 +238,7 @@ macro_rules! conformance {
             ]
             findings_matrix: [
                 sql_and_the_domain_classify_every_combination_alike,
+                sql_and_the_domain_settle_every_assignment_alike,
                 a_correction_of_every_combination_leaves_only_what_needs_a_person,
                 a_collation_blind_to_case_does_not_make_matching_or_comparing_blind,
             ]

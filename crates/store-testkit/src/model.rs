@@ -4,7 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use amend_domain::{
-    ColumnName, Finding, FindingCounts, Mode, RowFilter, RowQuery, RowSort, Rule, Scope, SortDirection, Summary,
+    ColumnName, Decision, Finding, FindingCounts, Matches, Mode, RowFilter, RowQuery, RowSort, Rule, Scope,
+    SortDirection, Summary,
+    assignment::decided,
     finding::{Resolution, classify, is_blank},
 };
 use anyhow::Context as _;
@@ -76,8 +78,10 @@ impl World {
         columns.extend(&target.dimensions);
         columns.extend(&target.timestamp);
         let rows = f.query(&select(&columns, &target.table.quoted())).await?;
+        let assigned = f.store().assignments(&rule.slug).await?;
+        let assigned = assigned.into_iter().map(|a| (a.matches, a.decision)).collect();
         let mut rows: Vec<Seen> =
-            rows.into_iter().map(|row| seen(rule, &reference, row)).collect::<anyhow::Result<_>>()?;
+            rows.into_iter().map(|row| seen(rule, &reference, &assigned, row)).collect::<anyhow::Result<_>>()?;
         // A table has no order of its own; worlds from before and after are compared row by row.
         rows.sort_by(|a, b| a.key.cmp(&b.key));
         Ok(Self { rows, reference })
@@ -168,6 +172,7 @@ fn select(columns: &[&ColumnName], table: &str) -> String {
 fn seen(
     rule: &Rule,
     reference: &[(Vec<Option<String>>, Option<String>)],
+    assigned: &BTreeMap<Matches, Decision>,
     row: Vec<Option<String>>,
 ) -> anyhow::Result<Seen> {
     let mut cells = row.into_iter();
@@ -176,13 +181,40 @@ fn seen(
     let current = cells.next().flatten();
     let dimensions: Vec<_> = cells.by_ref().take(rule.target.dimensions.len()).collect();
     let at = cells.next().flatten().map(|text| time(&text)).transpose()?;
-    let resolution = resolve(reference, &rule.allowed_values, &matches);
+    let resolution = settle(reference, &rule.allowed_values, assigned, &matches);
     let finding = classify(current.as_deref(), resolution);
     let proposed = match resolution {
         Resolution::Value(value) => Some(value.to_owned()),
         _ => None,
     };
     Ok(Seen { key, symbol: joined(&matches), current, proposed, finding, dimensions, at })
+}
+
+/// What the reference says, and where it does not, what a person assigned for as long as it holds.
+fn settle<'a>(
+    reference: &'a [(Vec<Option<String>>, Option<String>)],
+    allowed: &[String],
+    assigned: &'a BTreeMap<Matches, Decision>,
+    matches: &[Option<String>],
+) -> Resolution<'a> {
+    let own = resolve(reference, allowed, matches);
+    let known: Option<Matches> = matches.iter().cloned().collect();
+    let given = match known.as_ref().and_then(|m| assigned.get(m)) {
+        None => None,
+        Some(Decision::As(other)) => {
+            let other: Vec<_> = other.iter().cloned().map(Some).collect();
+            match resolve(reference, allowed, &other) {
+                Resolution::Value(value) => Some(value),
+                _ => None,
+            }
+        }
+        Some(Decision::Value(value)) => {
+            let said = reference.iter().any(|(m, v)| m == matches && v.as_ref() == Some(value));
+            let allowed = allowed.is_empty() || allowed.contains(value);
+            (said && allowed && !is_blank(value)).then_some(value.as_str())
+        }
+    };
+    decided(own, given)
 }
 
 /// What the reference says, in the order in which the rule's text says it.

@@ -5,6 +5,7 @@
 
 mod active;
 mod analyze;
+mod assign;
 mod backups;
 mod cancel;
 mod context;
@@ -101,6 +102,14 @@ pub enum Command {
     Backups(backups::BackupsArgs),
     /// Drop journals and copies of runs whose retention is over
     Purge(purge::PurgeArgs),
+    /// List symbols that the reference cannot decide, with suggestions
+    Unresolved(assign::UnresolvedArgs),
+    /// Decide such a symbol: it is another spelling, or one of the reference's values holds
+    Assign(assign::AssignArgs),
+    /// Take an assignment back
+    Unassign(assign::UnassignArgs),
+    /// List what is assigned, by whom, and what it gives now
+    Assignments(assign::AssignmentsArgs),
     /// Keep the fault from being made again: what fills or refuses wrong values as they are written
     #[command(subcommand)]
     Prevent(prevent::PreventCommand),
@@ -192,6 +201,10 @@ async fn with_settings(context: Context, command: Command) -> anyhow::Result<Exi
         Command::Rollback(args) => rollback::command(context, args).await,
         Command::Backups(args) => backups::command(context, args).await,
         Command::Purge(args) => purge::command(context, args).await,
+        Command::Unresolved(args) => assign::unresolved(context, args).await,
+        Command::Assign(args) => assign::assign(context, args).await,
+        Command::Unassign(args) => assign::unassign(context, args).await,
+        Command::Assignments(args) => assign::assignments(context, args).await,
         Command::Prevent(args) => prevent::command(context, args).await,
         Command::Cancel(args) => cancel::command(context, args).await,
         Command::Pause(args) => steer::pause(context, args).await,
@@ -278,6 +291,11 @@ mod tests {
             "amend purge --dry-run",
             "amend failed r-1 --format csv",
             "amend retry r-1",
+            "amend unresolved --limit 20 --format csv",
+            "amend assign --rule asset-class-correction aapl --as AAPL",
+            "amend assign DUAL --value ETF --dry-run",
+            "amend unassign aapl",
+            "amend assignments --format json",
             "amend prevent on --rule asset-class-correction --kind refuse --check",
             "amend prevent on --show-sql",
             "amend prevent off --show-sql --format json",
@@ -306,6 +324,9 @@ mod tests {
             "amend rollback",
             "amend retry",
             "amend pause",
+            "amend assign aapl",
+            "amend assign aapl --as AAPL --value ETF",
+            "amend unresolved --limit 0",
             "amend prevent",
             "amend prevent on --kind guess",
             "amend pace r-1",

@@ -1,4 +1,4 @@
-//! `/api/v1/rules/{slug}/prevention`: what stands in the table so that the fault is not made again.
+//! `/api/v1/rules/{rule}/prevention`: what stands in the table so that the fault is not made again.
 
 use amend_domain::{Caller, PreventionChoice, PreventionKind, Problem, RuleSlug};
 use axum::{
@@ -17,8 +17,8 @@ use super::{AppState, v1::answer};
 
 pub(super) fn routes() -> Router<AppState> {
     Router::new()
-        .route("/api/v1/rules/{slug}/prevention", get(status).put(on).delete(off))
-        .route("/api/v1/rules/{slug}/prevention/sql", get(sql))
+        .route("/api/v1/rules/{rule}/prevention", get(status).put(on).delete(off))
+        .route("/api/v1/rules/{rule}/prevention/sql", get(sql))
 }
 
 type Who = Extension<Caller>;

@@ -1,6 +1,8 @@
 //! Amend's own API under `/api/v1`: resources as the engine has them, refusals as RFC 9457 problem
 //! details. A handler extracts, calls the engine once and maps the answer.
 
+mod assignments;
+
 use amend_domain::{Caller, ErrorCode, Problem, RunId};
 use axum::{
     Extension, Json, Router,
@@ -10,7 +12,7 @@ use axum::{
     },
     http::{HeaderValue, Method, StatusCode, header},
     response::{IntoResponse, Response},
-    routing::{any, get, post, put},
+    routing::{any, delete, get, post, put},
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -27,6 +29,9 @@ pub(super) fn routes() -> Router<AppState> {
         .route("/api/v1/runs/{id}/failed", get(failed))
         .route("/api/v1/runs/{id}/retry", post(retry))
         .merge(super::prevention::routes())
+        .route("/api/v1/rules/{rule}/unresolved", get(assignments::unresolved))
+        .route("/api/v1/rules/{rule}/assignments", get(assignments::list).post(assignments::assign))
+        .route("/api/v1/rules/{rule}/assignments/{match}", delete(assignments::take_back))
         .method_not_allowed_fallback(wrong_method)
         .route("/api/v1/{*path}", any(no_such_path))
 }

@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+mod assign;
 mod database;
 mod failures;
 mod files;
@@ -52,6 +53,7 @@ on_both! {
         as a_snapshot_is_listed_and_goes_when_its_retention_is_over,
     crate::prevent::prevention_fills_new_rows_says_so_and_goes_again
         as prevention_fills_new_rows_says_so_and_goes_again,
+    crate::assign::a_symbol_is_assigned_corrected_and_taken_back as a_symbol_is_assigned_corrected_and_taken_back,
     crate::files::an_import_takes_the_good_lines_and_names_the_bad_ones
         as an_import_takes_the_good_lines_and_names_the_bad_ones,
     crate::files::a_refused_row_leaves_nothing_imported as a_refused_row_leaves_nothing_imported,

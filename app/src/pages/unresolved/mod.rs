@@ -1,13 +1,21 @@
-//! Symbols that the reference cannot decide, and what to do about each. Read only.
+//! Symbols that the reference cannot decide: a work queue with suggestions, and what people assigned.
 
-use amend_domain::{Finding, RowFilter, UnresolvedRow};
+mod assigned;
+mod settle;
+
+use amend_domain::{Act, Finding, RowFilter, UnresolvedRow};
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::use_location;
 
 use crate::{
-    api::unresolved::{LISTED, list_unresolved},
-    components::{Card, EmptyState, ErrorBox, FindingName, FindingSwatch, PageHead, Skeleton, Table, finding_name},
+    api::{
+        session::use_session,
+        unresolved::{Hint, LISTED, Queue, Work, list_unresolved},
+    },
+    components::{
+        Button, Card, EmptyState, ErrorBox, FindingName, FindingSwatch, PageHead, Skeleton, Table, finding_name,
+    },
     format,
     frame::{use_link, use_refresh, use_rule},
     live::use_live,
@@ -23,12 +31,12 @@ const KINDS: [(Finding, &str, &str); 3] = [
     (
         Finding::Orphan,
         "The reference has no row for the symbol.",
-        "Add it to the reference, or mend the symbol in the rows if it is misspelt. The next run corrects the rows.",
+        "Say whose other spelling it is, or add it to the reference. The next run corrects the rows.",
     ),
     (
         Finding::Ambiguous,
         "Several reference rows match and name different values. Amend never guesses between them.",
-        "Settle the reference so that its rows agree, or let the rule match by one more column (such as the venue).",
+        "Choose one of the values, settle the reference, or let the rule match by one more column (such as the venue).",
     ),
     (
         Finding::Unresolvable,
@@ -43,6 +51,7 @@ pub fn UnresolvedPage() -> impl IntoView {
     let (refresh, live) = (use_refresh(), use_live());
     let search = use_location().search;
     let wanted = Memo::new(move |_| search.with(|s| kinds(s)));
+    let settling = settle::Settling::new(rule);
     let loaded = load_first(
         move || {
             // A new analysis says that the table or its reference moved.
@@ -56,7 +65,10 @@ pub fn UnresolvedPage() -> impl IntoView {
         <Transition fallback=|| view! { <Skeleton lines=8 /> }>
             {move || Suspend::new(async move {
                 match loaded.await {
-                    Ok(rows) => view! { <List rows wanted /> }.into_any(),
+                    Ok(Queue { work, assigned }) => {
+                        let assigned = assigned::card(assigned, settling);
+                        view! { <List rows=work wanted settling /> {assigned} }.into_any()
+                    }
                     Err(error) => {
                         view! {
                             <PageHead title=|| "The list cannot be shown." />
@@ -67,6 +79,7 @@ pub fn UnresolvedPage() -> impl IntoView {
                 }
             })}
         </Transition>
+        {settle::dialog(settling)}
     }
     .into_any()
 }
@@ -82,19 +95,19 @@ fn kinds(search: &str) -> Vec<Finding> {
 }
 
 #[component]
-fn List(rows: Vec<UnresolvedRow>, wanted: Memo<Vec<Finding>>) -> impl IntoView {
+fn List(rows: Vec<Work>, wanted: Memo<Vec<Finding>>, settling: settle::Settling) -> impl IntoView {
     if rows.is_empty() {
         return view! {
             <PageHead title=|| "Nothing is unresolved." />
-            <EmptyState title="The reference decides every symbol">
+            <EmptyState title="Every symbol is decided">
                 <p>
-                    "Here would stand symbols without a reference row (orphan), with reference rows that disagree (ambiguous), or whose reference value cannot be used (unresolvable). A run leaves their rows alone until a person settles the reference."
+                    "Here would stand symbols without a reference row (orphan), with reference rows that disagree (ambiguous), or whose reference value cannot be used (unresolvable). A run leaves their rows alone until a person settles the reference, or assigns them here."
                 </p>
             </EmptyState>
         }
         .into_any();
     }
-    let affected: i64 = rows.iter().map(|r| r.rows).sum();
+    let affected: i64 = rows.iter().map(|w| w.row.rows).sum();
     let full = rows.len() >= LISTED as usize;
     let title = move || {
         let more = full.then_some("At least ");
@@ -106,14 +119,14 @@ fn List(rows: Vec<UnresolvedRow>, wanted: Memo<Vec<Finding>>) -> impl IntoView {
         format::counted(count(rows.len()), "symbol", "symbols")
     );
     let totals = KINDS.map(|(kind, ..)| {
-        let of = rows.iter().filter(|r| r.finding == kind);
+        let of = rows.iter().map(|w| &w.row).filter(|r| r.finding == kind);
         (kind, count(of.clone().count()), of.map(|r| r.rows).sum::<i64>())
     });
     let all = StoredValue::new(rows);
     let shown = Memo::new(move |_| {
         let wanted = wanted.get();
         all.with_value(|rows| {
-            rows.iter().filter(|r| wanted.is_empty() || wanted.contains(&r.finding)).cloned().collect::<Vec<_>>()
+            rows.iter().filter(|w| wanted.is_empty() || wanted.contains(&w.row.finding)).cloned().collect::<Vec<_>>()
         })
     });
     view! {
@@ -150,14 +163,15 @@ fn List(rows: Vec<UnresolvedRow>, wanted: Memo<Vec<Finding>>) -> impl IntoView {
                         <th scope="col" class="r">"Rows"</th>
                         <th scope="col">"They carry"</th>
                         <th scope="col">"The reference says"</th>
+                        <th scope="col">"Suggested"</th>
                         <th scope="col">"Since"</th>
                         <th scope="col">"Last"</th>
                         <th scope="col"><span class="vh">"Rows"</span></th>
                     </tr>
                 </thead>
                 <tbody>
-                    <For each=move || shown.get() key=|r| (r.symbol.clone(), r.finding) let(row)>
-                        <Line row />
+                    <For each=move || shown.get() key=|w| (w.write.clone(), w.row.symbol.clone(), w.row.finding) let(work)>
+                        <Line work settling />
                     </For>
                 </tbody>
             </Table>
@@ -208,9 +222,10 @@ fn Chips(totals: [(Finding, i64, i64); 3], wanted: Memo<Vec<Finding>>) -> impl I
 }
 
 #[component]
-fn Line(row: UnresolvedRow) -> impl IntoView {
+fn Line(work: Work, settling: settle::Settling) -> impl IntoView {
     let link = use_link();
-    let UnresolvedRow { symbol, finding, rows, current, candidates, first_seen, last_seen } = row;
+    let suggested = suggested(&work, settling);
+    let UnresolvedRow { symbol, finding, rows, current, candidates, first_seen, last_seen, .. } = work.row;
     let carried = current
         .into_iter()
         .map(|(now, n)| view! { <span class="carried">{value(now)} <small class="num dim">{format::count(n)}</small></span> })
@@ -233,10 +248,50 @@ fn Line(row: UnresolvedRow) -> impl IntoView {
             <td class="r num">{format::count(rows)}</td>
             <td>{carried}</td>
             <td>{says}</td>
+            <td>{suggested}</td>
             <td class="num">{first_seen.map(format::date)}</td>
             <td class="num">{last_seen.map(format::date)}</td>
             <td>{preview}</td>
         </tr>
+    }
+    .into_any()
+}
+
+/// A button for each suggestion, and one for anything else.
+fn suggested(work: &Work, settling: settle::Settling) -> AnyView {
+    let Some(symbol) = work.write.clone() else {
+        return view! { <span class="dim">"a row without a symbol"</span> }.into_any();
+    };
+    let session = use_session();
+    let subject = settle::Subject {
+        symbol,
+        is_value: work.row.finding == Finding::Ambiguous,
+        choices: work.hints.iter().map(|hint| hint.text.clone()).collect(),
+        back: false,
+    };
+    let why_not = session.why_not(Act::Assign);
+    let blocked = || MaybeProp::from(why_not.clone());
+    let button = |hint: &Hint| {
+        let (subject, text) = (subject.clone(), hint.text.clone());
+        let gives = (hint.text != hint.value).then(|| format!(": {}", hint.value));
+        let (label, sure, why) = (hint.text.clone(), format!("{} %", hint.confidence), hint.why.clone());
+        let open = move |()| settling.about(subject.clone(), text.clone());
+        view! {
+            <div class="suggestion">
+                <Button blocked=blocked() test_id="suggestion" on_click=open>
+                    <span class="mono">{label}</span>
+                    {gives}
+                    <small class="num dim">{sure}</small>
+                </Button>
+                <small class="dim">{why}</small>
+            </div>
+        }
+    };
+    let hints = work.hints.iter().map(button).collect_view();
+    let other = move |()| settling.about(subject.clone(), String::new());
+    view! {
+        {hints}
+        <Button blocked=blocked() test_id="decide" on_click=other>"Decide\u{2026}"</Button>
     }
     .into_any()
 }

@@ -19,7 +19,7 @@ pub trait Findings: Send + Sync + 'static {
 
     async fn count_rows(&self, rule: &Rule, filter: &RowFilter) -> Result<i64, StoreError>;
 
-    /// Orphan, ambiguous and unresolvable symbols, those with most rows first.
+    /// Orphan, ambiguous and unresolvable symbols that no assignment decides, those with most rows first.
     async fn unresolved(&self, rule: &Rule, limit: u32) -> Result<Vec<UnresolvedRow>, StoreError>;
 
     /// Keeps an analysis as the rule's newest and adds a point to its trend.

@@ -6,6 +6,7 @@
 //!
 //! "Not found" is `Ok(None)`. A write that found nothing to write says so by its return value.
 
+mod assignments;
 mod backups;
 mod bulk;
 mod catalog;
@@ -19,6 +20,7 @@ mod prevention;
 mod runs;
 mod slices;
 
+pub use assignments::{Assignments, Placed};
 pub use backups::{BackupRequest, Backups};
 pub use bulk::{Bulk, BulkRows, BulkTable, BulkWriter, MarketDataRow, SymbolRow};
 pub use catalog::{Catalog, ColumnInfo, ServerInfo, StoreKind, TableInfo};
@@ -34,11 +36,33 @@ pub use slices::{Cut, Slice, SliceOutcome, SliceRequest, Slices, TableFacts};
 
 /// Everything, behind one pointer.
 pub trait Store:
-    Catalog + Findings + Runs + Corrections + Failures + Slices + Backups + Prevention + People + Bulk + Pressures
+    Catalog
+    + Findings
+    + Assignments
+    + Runs
+    + Corrections
+    + Failures
+    + Slices
+    + Backups
+    + Prevention
+    + People
+    + Bulk
+    + Pressures
 {
 }
 
-impl<T: Catalog + Findings + Runs + Corrections + Failures + Slices + Backups + Prevention + People + Bulk + Pressures>
-    Store for T
+impl<T> Store for T where
+    T: Catalog
+        + Findings
+        + Assignments
+        + Runs
+        + Corrections
+        + Failures
+        + Slices
+        + Backups
+        + Prevention
+        + People
+        + Bulk
+        + Pressures
 {
 }

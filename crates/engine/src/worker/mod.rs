@@ -293,13 +293,14 @@ impl Worker {
                         return Err(Stop::Failed(drift(options, seen, &counts)));
                     }
                 }
+                let assigned = store.assignments(&self.rule.slug).await?;
                 let all = options.mode.correctable(&counts);
                 RunPatch {
                     before: Some(counts),
                     to_change: Some(options.max_records.map_or(all, |max| all.min(max))),
                     to_scan: Some(counts.total()),
                     remaining: Some(all),
-                    plan_hash: Some(plan_hash(&self.rule, options, &counts).map_err(Stop::Failed)?),
+                    plan_hash: Some(plan_hash(&self.rule, options, &counts, &assigned).map_err(Stop::Failed)?),
                     phase: Some(Phase::Correcting),
                     ..RunPatch::default()
                 }

@@ -5,6 +5,7 @@
 //! `m1..mn` (match columns as text), `st` and `val`; `k1..kn` are raw keys, `cur` the row's value as text.
 
 pub(crate) mod apply;
+pub(crate) mod assigned;
 pub(crate) mod blocks;
 pub(crate) mod failed;
 pub(crate) mod filter;

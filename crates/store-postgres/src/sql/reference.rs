@@ -2,7 +2,7 @@
 
 use amend_domain::Rule;
 
-use super::numbered;
+use super::{assigned, numbered};
 use crate::{shape::Shape, tx::Args};
 
 /// What will be asked of the reference, where that is known beforehand.
@@ -19,8 +19,18 @@ pub(crate) struct Among {
 const MUCH_LARGER: f64 = 4.0;
 
 /// `ref AS MATERIALIZED (...)` with `m1..mn`, `st` (`v` one usable value, `a` ambiguous, `u` unusable)
-/// and `val` (null unless `v`).
+/// and `val` (null unless `v`). Where people have assigned something, other CTEs stand before it.
 pub(crate) fn resolved(shape: &Shape, rule: &Rule, args: &mut Args, among: Option<Among>) -> String {
+    if shape.assigned { assigned::resolved(shape, rule, args, among) } else { said(shape, rule, args, among, "ref") }
+}
+
+/// The CTE that has what the reference itself says, without what people assigned.
+pub(crate) fn own(shape: &Shape) -> &'static str {
+    if shape.assigned { assigned::OWN } else { "ref" }
+}
+
+/// What the reference itself says, as a CTE `name` like that of [`resolved`].
+pub(crate) fn said(shape: &Shape, rule: &Rule, args: &mut Args, among: Option<Among>, name: &str) -> String {
     let space = args.white_space();
     let texts = numbered(&shape.reference_matches, ", ", |i, c| format!("{} AS m{i}", c.text_of("r")));
     let names = numbered(&shape.reference_matches, ", ", |i, _| format!("m{i}"));
@@ -35,15 +45,16 @@ pub(crate) fn resolved(shape: &Shape, rule: &Rule, args: &mut Args, among: Optio
     let restricted = match (among, shape.reference_matches.as_slice()) {
         (Some(among), [one]) if is_worth_asking(shape, among.rows) => {
             format!(
-                " AND {} = ANY(ARRAY(SELECT DISTINCT m1 COLLATE \"default\" FROM {} WHERE m1 IS NOT NULL))",
+                " AND {} = ANY(ARRAY(SELECT DISTINCT m1 COLLATE \"default\" FROM {} WHERE m1 IS NOT NULL{}))",
                 one.of("r"),
-                among.cte
+                among.cte,
+                if shape.assigned { assigned::ASKED_TOO } else { "" },
             )
         }
         _ => String::new(),
     };
     format!(
-        "ref AS MATERIALIZED (
+        "{name} AS MATERIALIZED (
            SELECT {names}, CASE WHEN lo IS NULL THEN 'u' WHEN lo <> hi THEN 'a'{refused} ELSE 'v' END AS st,
                   CASE WHEN lo = hi{allowed} THEN lo END AS val
            FROM (SELECT {names}, min(v) AS lo, max(v) AS hi

@@ -1,4 +1,4 @@
--- $1: the target's and the reference's names, each quoted, in this order.
+-- $1: the target's and the reference's names, each quoted, in this order. $2: the rule.
 WITH asked AS (
     SELECT n.no, c.oid, c.relkind, c.relhassubclass, c.reltuples,
            quote_ident(s.nspname) || '.' || quote_ident(c.relname) AS sql_name
@@ -8,6 +8,7 @@ WITH asked AS (
 )
 SELECT t.no, t.sql_name, t.relkind::text AS relkind, t.reltuples::float8 AS estimate,
        current_setting('server_encoding') AS encoding,
+       EXISTS (SELECT 1 FROM amend.assignment d WHERE d.rule = $2) AS assigned,
        (SELECT coalesce(json_agg(k.columns), '[]')::text
         FROM (SELECT (SELECT json_agg(ka.attname)
                       FROM unnest(i.indkey[0:i.indnkeyatts - 1]) AS kc(attnum)

@@ -32,7 +32,8 @@ pub(crate) fn summarise(shape: &Shape, rule: &Rule, scope: &Scope, args: &mut Ar
          FROM (SELECT DISTINCT {m} FROM c WHERE part = 1 AND {known}) used
          UNION ALL
          SELECT -2, NULL, NULL, NULL, NULL, count(*), NULL, NULL
-         FROM ref r WHERE {in_scope} AND NOT EXISTS (SELECT 1 FROM g WHERE {same})"
+         FROM {own} r WHERE {in_scope} AND NOT EXISTS (SELECT 1 FROM g WHERE {same})",
+        own = reference::own(shape),
     );
     for d in 1..=dimensions {
         sql.push_str(&format!(
@@ -141,7 +142,8 @@ pub(crate) fn picked(
 }
 
 /// The symbols that need a person, those with most rows first, with their values (largest first, at
-/// most 5 a symbol) in rows of `(symbol, finding, total, first, last, cur, n, candidates)`.
+/// most 5 a symbol) in rows of `(symbol, matches, finding, total, first, last, cur, n, candidates)`.
+/// `matches` is null when one of them is.
 pub(crate) fn unresolved(shape: &Shape, rule: &Rule, limit: u32, args: &mut Args) -> String {
     let m = numbered(&shape.matches, ", ", |i, _| format!("m{i}"));
     let of_symbol = numbered(&shape.matches, " AND ", |i, _| format!("c.m{i} IS NOT DISTINCT FROM top.m{i}"));
@@ -154,11 +156,12 @@ pub(crate) fn unresolved(shape: &Shape, rule: &Rule, limit: u32, args: &mut Args
          top AS MATERIALIZED (
            SELECT {m}, min(symbol) AS symbol, min(finding) AS finding, sum(n)::bigint AS total, min(lo) AS lo, max(hi) AS hi
            FROM open GROUP BY {m} ORDER BY total DESC, symbol LIMIT {limit})
-         SELECT top.symbol, top.finding, top.total, {first} AS first, {last} AS last, v.cur, v.n,
+         SELECT top.symbol, CASE WHEN top.symbol IS NOT NULL THEN ARRAY[{parts}] END AS matches, top.finding, top.total, {first} AS first, {last} AS last, v.cur, v.n,
                 coalesce((SELECT array_agg(DISTINCT {said}) FROM {reference} q WHERE {of_reference}), '{{}}') AS candidates
          FROM top
          CROSS JOIN LATERAL (SELECT c.cur, c.n FROM open c WHERE {of_symbol} ORDER BY c.n DESC, c.cur LIMIT 5) v
-         ORDER BY top.total DESC, top.symbol, v.n DESC, v.cur",
+         ORDER BY top.total DESC, top.symbol, {parts}, v.n DESC, v.cur",
+        parts = numbered(&shape.matches, ", ", |i, _| format!("top.m{i}")),
         resolved = reference::resolved(shape, rule, args, None),
         grouped = grouped(shape, &filter::Conditions::default(), 0),
         classified = classified(shape, args),

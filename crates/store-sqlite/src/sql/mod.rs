@@ -8,6 +8,7 @@
 //! it text anyway and an index is wanted) and `COLLATE BINARY` is said aloud, because a cast column
 //! keeps the collation of its declaration.
 
+pub(crate) mod assigned;
 pub(crate) mod candidates;
 pub(crate) mod digest;
 pub(crate) mod failed;

@@ -30,8 +30,17 @@ pub(crate) fn resolution(kind: Option<i64>, value: Option<&str>) -> Resolution<'
 
 impl Bound<'_> {
     /// `SELECT m0, .., kind, value`, one row for each combination. Blank values are passed over where
-    /// another row gives one, and a null match column never matches.
+    /// another row gives one, and a null match column never matches. What people assigned is in it.
     pub(crate) fn resolve_sql(&self, binds: &mut Binds) -> String {
+        if !self.assigned {
+            return self.said_sql(binds);
+        }
+        let names = numbered("m", self.rule.reference.matches.len()).join(", ");
+        format!("SELECT {names}, kind, value FROM ({})", self.assigned_sql(binds))
+    }
+
+    /// The same without what people assigned: what the reference itself says.
+    pub(crate) fn said_sql(&self, binds: &mut Binds) -> String {
         let reference = &self.rule.reference;
         let value = text_of("f", &reference.value);
         let blank = format!("{} = ''", trimmed(&value));
@@ -95,7 +104,9 @@ impl Bound<'_> {
 /// always works with the reference as its own transaction sees it. A view may read any table, so it
 /// is resolved each time.
 pub(crate) async fn ensure(connection: &mut SqliteConnection, bound: &Bound<'_>) -> Result<String, StoreError> {
-    let identity = serde_json::json!([bound.rule.reference, bound.rule.allowed_values]).to_string();
+    // What people assigned is one rule's; without any, rules over the same reference share a table.
+    let whose = bound.assigned.then(|| bound.rule.slug.as_str());
+    let identity = serde_json::json!([bound.rule.reference, bound.rule.allowed_values, whose]).to_string();
     let digest = blake3::hash(identity.as_bytes()).to_hex();
     let name = format!("amend_ref_{}", &digest[..16]);
     let table = format!("temp.{name}");

@@ -1,6 +1,6 @@
 //! SQL's CASE against `amend_domain::finding::classify`, every value against every reference.
 
-use amend_domain::{Finding, Scope, finding::WHITE_SPACE};
+use amend_domain::{Decision, Finding, Scope, finding::WHITE_SPACE};
 use amend_engine::store::StoreKind;
 
 use crate::{
@@ -88,6 +88,36 @@ pub async fn sql_and_the_domain_classify_every_combination_alike(f: &Fixture) ->
         for finding in Finding::ALL {
             assert!(world.rows.iter().any(|r| r.finding == finding), "the matrix has no {finding:?} row");
         }
+    }
+    Ok(())
+}
+
+/// Each symbol of the matrix assigned as another one, and then each with each value: whatever is assigned,
+/// store and model agree.
+pub async fn sql_and_the_domain_settle_every_assignment_alike(f: &Fixture) -> anyhow::Result<()> {
+    let (tickers, symbols) = world();
+    let mut ticks: Vec<Tick> = Vec::new();
+    for symbol in &symbols {
+        for value in [None, Some(" "), Some("STOCK"), Some("stock"), Some("WIDGET")] {
+            let id = i64::try_from(ticks.len())? + 1;
+            ticks.push(tick(id, symbol.as_str(), value));
+        }
+    }
+    bench::fill(f, &tickers, &ticks).await?;
+    for step in [1, 7, 20] {
+        for (n, symbol) in symbols.iter().enumerate() {
+            let other = symbols[(n + step) % symbols.len()].clone();
+            bench::assign(f, symbol, Decision::As(vec![other])).await?;
+        }
+        agree(f, &rule()).await?;
+        agree(f, &open_rule()).await?;
+    }
+    for value in values().into_iter().flatten() {
+        for symbol in &symbols {
+            bench::assign(f, symbol, Decision::Value(value.clone())).await?;
+        }
+        agree(f, &rule()).await?;
+        agree(f, &open_rule()).await?;
     }
     Ok(())
 }

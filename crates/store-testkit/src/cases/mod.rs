@@ -1,9 +1,12 @@
 //! The cases, one file a subject. Each takes a fresh database.
 
+pub mod assignments;
+pub mod assignments_reference;
 pub mod backups;
 pub mod bulk;
 pub mod catalog;
 pub mod correct;
+pub mod engine_assignments;
 pub mod engine_backups;
 pub mod engine_chaos;
 pub mod engine_failures;

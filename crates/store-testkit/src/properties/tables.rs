@@ -1,6 +1,6 @@
 //! Random tables: few symbols and few values, so that they meet; the odd ones among them.
 
-use amend_domain::Rule;
+use amend_domain::{Decision, Rule};
 use proptest::{
     collection::vec,
     option::weighted,
@@ -62,31 +62,53 @@ pub struct Table {
     tickers: Vec<Known>,
     ticks: Vec<Tick>,
     any_value_allowed: bool,
+    assigned: Vec<(String, Decision)>,
 }
 
 impl Table {
     /// Makes the tables; the rule over them.
     pub async fn make(&self, f: &Fixture) -> anyhow::Result<Rule> {
         bench::fill(f, &self.tickers, &self.ticks).await?;
+        let slug = rule().slug;
+        for old in f.store().assignments(&slug).await? {
+            f.store().unassign(&slug, &old.matches).await?;
+        }
+        for (symbol, decision) in &self.assigned {
+            bench::assign(f, symbol, decision.clone()).await?;
+        }
         Ok(if self.any_value_allowed { open_rule() } else { rule() })
     }
+}
+
+/// None in half of the tables. What is assigned may hold, be needless or point nowhere.
+fn assigned() -> impl Strategy<Value = Vec<(String, Decision)>> {
+    let decision = prop_oneof![
+        3 => select(&SYMBOLS[..]).prop_map(|s| Decision::As(vec![s.to_owned()])),
+        2 => select(&VALUES[..3]).prop_map(|v| Decision::Value(v.to_owned())),
+        1 => select(&VALUES[..]).prop_map(|v| Decision::Value(v.to_owned())),
+    ];
+    let one = (select(&SYMBOLS[..]).prop_map(str::to_owned), decision)
+        .prop_filter("another match", |(symbol, decision)| *decision != Decision::As(vec![symbol.clone()]));
+    prop_oneof![Just(Vec::new()), vec(one, 1..8)]
 }
 
 pub fn table() -> impl Strategy<Value = Table> {
     let frame = weighted(0.9, select(&["1d", "1h", "1D", ""][..]).prop_map(str::to_owned));
     let row = (symbol(), value(), frame, weighted(0.9, -100_000_i64..100_000), 1_i64..5);
     let rows = vec(row, 0..60);
-    (vec((symbol(), value()), 0..18), rows, any::<bool>()).prop_map(|(tickers, rows, any_value_allowed)| {
-        let mut id = -50;
-        let ticks = rows
-            .into_iter()
-            .map(|(symbol, class, frame, at, gap)| {
-                id += gap;
-                Tick { id, symbol, class, frame, at }
-            })
-            .collect();
-        Table { tickers, ticks, any_value_allowed }
-    })
+    (vec((symbol(), value()), 0..18), rows, any::<bool>(), assigned()).prop_map(
+        |(tickers, rows, any_value_allowed, assigned)| {
+            let mut id = -50;
+            let ticks = rows
+                .into_iter()
+                .map(|(symbol, class, frame, at, gap)| {
+                    id += gap;
+                    Tick { id, symbol, class, frame, at }
+                })
+                .collect();
+            Table { tickers, ticks, any_value_allowed, assigned }
+        },
+    )
 }
 
 /// Sizes of chunks: rows changed, how many more may be looked at, rows restored.
