@@ -93,6 +93,7 @@ async fn fail_in(tx: &mut Tx, refused: &RefusedRow<'_>, begun: Instant) -> Resul
         conflicts: 0,
         deleted: 0,
         original: 0,
+        touched: false,
         state: run.state,
         duration_ms: done.duration_ms(),
         cursor,

@@ -4,7 +4,7 @@
 use std::time::Instant;
 
 use amend_domain::{ConflictPolicy, RollbackScope};
-use amend_engine::store::{ChunkOutcome, RestoreRequest, StoreError};
+use amend_engine::store::{ChunkOutcome, Entries, RestoreRequest, StoreError};
 use serde::{Deserialize, Serialize};
 use sqlx::{FromRow, Row};
 
@@ -13,7 +13,7 @@ use crate::{
     chunk::{self, AtWork, Cursor, Done, Totals},
     error::{db, to_json},
     shape::Shape,
-    sql::restore::{self, Part, Restore},
+    sql::restore::{self, From, Part, Restore},
     tx::{Args, Tx, fetch_all, fetch_one},
 };
 
@@ -87,6 +87,7 @@ async fn restore_in(
     let no = run.chunk_numbers + 1;
     let what = Restore {
         parts: &parts,
+        from: from(request),
         scope: request.scope,
         on_conflict: request.on_conflict,
         run: request.lease.run_id.as_str(),
@@ -129,11 +130,20 @@ async fn restore_in(
         conflicts: done.conflicts,
         deleted: done.deleted,
         original: row.original,
+        touched: done.untouched_before != done.untouched_after,
         state: run.state,
         duration_ms: done.duration_ms(),
         cursor: Some(cursor),
     };
     Ok((outcome, Kept::Yes))
+}
+
+/// Where the entries of a step stand.
+fn from<'a>(request: &RestoreRequest<'a>) -> From<'a> {
+    match request.entries {
+        Entries::Whole => From::Journal(request.source.as_str()),
+        Entries::SetAside => From::SetAside(request.lease.run_id.as_str()),
+    }
 }
 
 /// Keys that the scope claims: all of the parts, unless it looks at the rows one by one.
@@ -157,6 +167,7 @@ fn stopped(request: &RestoreRequest<'_>, run: AtWork, row: &RestoreRow, begun: I
         conflicts: row.changed_since,
         deleted: 0,
         original: 0,
+        touched: false,
         state: run.state,
         duration_ms: i64::try_from(begun.elapsed().as_millis()).unwrap_or(i64::MAX),
     }
@@ -173,7 +184,7 @@ async fn next_parts(tx: &mut Tx, shape: &Shape, request: &RestoreRequest<'_>) ->
     let most = rows.saturating_add(1).min(MOST_ENTRIES);
     let mut args = Args::default();
     let start = from.map_or(i64::MAX, |p| p.entry);
-    let sql = restore::entries(shape, request.source.as_str(), request.scope, start, most, &mut args)?;
+    let sql = restore::entries(shape, self::from(request), request.scope, start, most, &mut args)?;
     let found = fetch_all(tx, sql, args).await?;
     let entries: Vec<EntryRow> =
         found.iter().map(|row| EntryRow::from_row(row).map_err(db)).collect::<Result<_, _>>()?;
@@ -182,7 +193,7 @@ async fn next_parts(tx: &mut Tx, shape: &Shape, request: &RestoreRequest<'_>) ->
     if take.parts.windows(2).any(|w| w[0].0 != w[1].0) {
         let parts: Vec<Part> = take.parts.iter().map(|(_, part)| *part).collect();
         let mut args = Args::default();
-        let sql = restore::overlap(&parts, &mut args);
+        let sql = restore::overlap(self::from(request), &parts, &mut args);
         if fetch_one(tx, sql, args).await?.try_get("twice").map_err(db)? {
             cut_to_one_chunk(&mut take);
         }

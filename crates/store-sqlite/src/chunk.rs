@@ -137,6 +137,7 @@ impl<'a> Frame<'a> {
         let run = self.run_now(connection).await?;
         let no = run.chunks + 1;
         let step = self.work.step(connection, run).await?;
+        let touched = step.record.as_ref().is_some_and(|r| r.applied.before != r.applied.after);
         let stands = self.write == Write::Commit && !step.halted;
         if stands {
             if let Some(record) = &step.record {
@@ -158,6 +159,7 @@ impl<'a> Frame<'a> {
             conflicts: step.tally.conflicts,
             deleted: step.tally.deleted,
             original: step.tally.original,
+            touched,
             state: run.state,
             duration_ms: whole_millis(begun.elapsed()),
         })

@@ -18,11 +18,14 @@ mod pressure;
 mod prevention;
 mod runs;
 mod slices;
+mod undo;
 
 pub use backups::{BackupRequest, Backups};
 pub use bulk::{Bulk, BulkRows, BulkTable, BulkWriter, MarketDataRow, SymbolRow};
 pub use catalog::{Catalog, ColumnInfo, ServerInfo, StoreKind, TableInfo};
-pub use corrections::{ChunkLimits, ChunkOutcome, ChunkRequest, Corrections, JournalPair, RestoreRequest, Write};
+pub use corrections::{
+    ChunkLimits, ChunkOutcome, ChunkRequest, Corrections, Entries, JournalPair, RestoreRequest, Write,
+};
 pub use error::{StoreError, Trouble};
 pub use failures::{Failures, RefusedRow};
 pub use findings::Findings;
@@ -31,14 +34,27 @@ pub use pressure::{Pressure, Pressures, Reading};
 pub use prevention::{Prevention, PreventionRequest, prevention_name};
 pub use runs::{Lease, NewRun, RunFilter, RunPatch, Runs, StoredRun};
 pub use slices::{Cut, Slice, SliceOutcome, SliceRequest, Slices, TableFacts};
+pub use undo::{Places, UndoRequest, Undoes};
 
 /// Everything, behind one pointer.
 pub trait Store:
-    Catalog + Findings + Runs + Corrections + Failures + Slices + Backups + Prevention + People + Bulk + Pressures
+    Catalog + Findings + Runs + Corrections + Failures + Slices + Undoes + Backups + Prevention + People + Bulk + Pressures
 {
 }
 
-impl<T: Catalog + Findings + Runs + Corrections + Failures + Slices + Backups + Prevention + People + Bulk + Pressures>
-    Store for T
+impl<
+    T: Catalog
+        + Findings
+        + Runs
+        + Corrections
+        + Failures
+        + Slices
+        + Undoes
+        + Backups
+        + Prevention
+        + People
+        + Bulk
+        + Pressures,
+> Store for T
 {
 }

@@ -4,7 +4,7 @@ use amend_domain::{ErrorCode, Problem, RunState};
 
 use super::{Job, Stop, Worker, search::Search};
 use crate::store::{
-    ChunkLimits, ChunkOutcome, ChunkRequest, RefusedRow, RestoreRequest, RunPatch, StoreError, Trouble, Write,
+    ChunkLimits, ChunkOutcome, ChunkRequest, Entries, RefusedRow, RestoreRequest, RunPatch, StoreError, Trouble, Write,
 };
 
 /// What is listed with a row.
@@ -12,11 +12,14 @@ const REFUSED: &str = "A constraint or trigger of the table refused the new valu
 /// Refused rows that are named in the history; all of them are listed.
 const NAMED: i64 = 10;
 
+/// Where a step begins: what a rollback goes through, and the cursor.
+type From<'a> = (Entries, Option<&'a str>);
+
 impl Worker {
     /// `None` when a pause or cancel came between two tries.
     pub(super) async fn step_with_retries(
         &mut self,
-        cursor: Option<&str>,
+        from: From<'_>,
         usual: ChunkLimits,
         search: &mut Search,
     ) -> Result<Option<ChunkOutcome>, Stop> {
@@ -26,8 +29,8 @@ impl Worker {
         loop {
             let limits = search.narrow(usual);
             let tried = match &refusal {
-                Some(error) => self.pass_over(cursor, limits, error).await,
-                None => self.step(cursor, limits).await,
+                Some(error) => self.pass_over(from, limits, error).await,
+                None => self.step(from, limits).await,
             };
             let error = match (tried, &refusal) {
                 (Ok(outcome), None) => {
@@ -121,7 +124,7 @@ impl Worker {
 
     async fn pass_over(
         &self,
-        cursor: Option<&str>,
+        (_, cursor): From<'_>,
         limits: ChunkLimits,
         error: &StoreError,
     ) -> Result<ChunkOutcome, StoreError> {
@@ -148,7 +151,7 @@ impl Worker {
         if self.job.dry_run() { Write::Rehearse } else { Write::Commit }
     }
 
-    async fn step(&self, cursor: Option<&str>, limits: ChunkLimits) -> Result<ChunkOutcome, StoreError> {
+    async fn step(&self, (entries, cursor): From<'_>, limits: ChunkLimits) -> Result<ChunkOutcome, StoreError> {
         let inner = &self.engine.inner;
         let write = self.write();
         let (lease, rule, now) = (&self.lease, &self.rule, inner.clock.now());
@@ -165,6 +168,7 @@ impl Worker {
                         lease,
                         rule,
                         source,
+                        entries,
                         on_conflict,
                         scope,
                         cursor,

@@ -15,6 +15,8 @@ pub(crate) enum Find {
         from_block: i64,
         to_block: i64,
     },
+    /// By `tid` alone, few on any block.
+    Placed,
 }
 
 impl Find {
@@ -25,6 +27,7 @@ impl Find {
             Self::ByTid { from_block, to_block } => {
                 format!("t.ctid = {other}.tid AND {}", blocks("t", from_block, to_block))
             }
+            Self::Placed => format!("t.ctid = {other}.tid"),
         }
     }
 }
@@ -66,14 +69,21 @@ pub(crate) fn locked(shape: &Shape, matched: bool) -> String {
 
 /// The CTEs `upd` and `jr`, reading `locked`: each of its rows gets value `put`.
 pub(crate) fn written(shape: &Shape, find: Find, run: &str, chunk: i64, args: &mut Args) -> String {
+    // Places are worth their room where a rollback by places can follow: after a walk by blocks.
+    let (place, columns, places, group) = match find {
+        Find::ByKey => ("", "", "", ""),
+        Find::ByTid { .. } | Find::Placed => {
+            ("t.tableoid AS leaf, t.ctid AS place, ", ", leaf, row_tids", ", u.leaf, array_agg(u.place)", ", u.leaf")
+        }
+    };
     format!(
         "upd AS (
            UPDATE {target} t SET {column} = {put} FROM locked l WHERE {same}
-           RETURNING {keys}, l.cur, l.put, l.clash, l.before, {value} AS stored, {digest} AS after),
+           RETURNING {place}{keys}, l.cur, l.put, l.clash, l.before, {value} AS stored, {digest} AS after),
          jr AS (
-           INSERT INTO amend.journal (run_id, chunk, old_value, new_value, row_count, row_keys)
-           SELECT {run}, {chunk}, u.cur, u.stored, count(*), array_agg({key})
-           FROM upd u GROUP BY u.cur, u.stored
+           INSERT INTO amend.journal (run_id, chunk, old_value, new_value, row_count, row_keys{columns})
+           SELECT {run}, {chunk}, u.cur, u.stored, count(*), array_agg({key}){places}
+           FROM upd u GROUP BY u.cur, u.stored{group}
            RETURNING row_count)",
         target = shape.target,
         column = shape.value.quoted,

@@ -16,28 +16,52 @@ pub(crate) struct Part {
     pub len: i64,
 }
 
+/// Where entries stand, with the run that they belong to: the one that is undone, or the rollback.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum From<'a> {
+    Journal(&'a str),
+    SetAside(&'a str),
+}
+
+impl From<'_> {
+    const fn table(self) -> &'static str {
+        match self {
+            Self::Journal(_) => "amend.journal",
+            Self::SetAside(_) => "amend.set_aside",
+        }
+    }
+
+    const fn run(&self) -> &str {
+        match self {
+            Self::Journal(run) | Self::SetAside(run) => run,
+        }
+    }
+}
+
 /// `j AS (...)` with `key, was, wrote` for the keys of some parts.
-fn of_parts(parts: &[Part], only: &str, args: &mut Args) -> String {
+fn of_parts(from: From<'_>, parts: &[Part], only: &str, args: &mut Args) -> String {
     let column = |get: fn(&Part) -> i64| parts.iter().map(get).collect::<Vec<_>>();
     format!(
         "j AS MATERIALIZED (
            SELECT k.key, e.old_value AS was, e.new_value AS wrote
            FROM unnest({}, {}, {}) AS p(entry, skip, len)
-           JOIN amend.journal e ON e.id = p.entry
+           JOIN {} e ON e.run_id = {} AND e.id = p.entry
            CROSS JOIN LATERAL unnest(e.row_keys[p.skip + 1 : p.skip + p.len]) AS k(key)
            WHERE {only})",
         args.ints(&column(|p| p.entry)),
         args.ints(&column(|p| p.skip)),
         args.ints(&column(|p| p.len)),
+        from.table(),
+        args.text(from.run()),
     )
 }
 
 /// Whether a key stands twice in these parts: then a step must not take them together, because what
 /// undoing the later one finds depends on it.
-pub(crate) fn overlap(parts: &[Part], args: &mut Args) -> String {
+pub(crate) fn overlap(from: From<'_>, parts: &[Part], args: &mut Args) -> String {
     format!(
         "WITH {} SELECT count(*) <> count(DISTINCT key COLLATE \"C\") AS twice FROM j",
-        of_parts(parts, "true", args)
+        of_parts(from, parts, "true", args)
     )
 }
 
@@ -86,6 +110,7 @@ fn counts(scope: &RollbackScope) -> String {
 /// What [`restore`] needs besides the shape.
 pub(crate) struct Restore<'a> {
     pub parts: &'a [Part],
+    pub from: From<'a>,
     pub scope: &'a RollbackScope,
     pub on_conflict: ConflictPolicy,
     pub run: &'a str,
@@ -109,7 +134,7 @@ pub(crate) fn restore(shape: &Shape, what: &Restore<'_>, args: &mut Args) -> Res
          {written}
          SELECT n.*, (SELECT count(*) FROM todo) AS todo, {totals}
          CROSS JOIN (SELECT {counts} FROM seen) n",
-        parts = of_parts(what.parts, &only, args),
+        parts = of_parts(what.from, what.parts, &only, args),
         seen = seen(shape, what.scope, "MATERIALIZED", args),
         locked = apply::locked(shape, false),
         written = apply::written(shape, apply::Find::ByKey, what.run, what.chunk, args),
@@ -133,7 +158,7 @@ fn of_run(shape: &Shape, run: &str, scope: &RollbackScope, args: &mut Args) -> R
 /// The next entries of a run's journal from `start` down that hold a key of the scope.
 pub(crate) fn entries(
     shape: &Shape,
-    run: &str,
+    from: From<'_>,
     scope: &RollbackScope,
     start: i64,
     most: i64,
@@ -147,16 +172,17 @@ pub(crate) fn entries(
         None => "true".into(),
     };
     Ok(format!(
-        "SELECT e.id, e.chunk, e.row_count AS rows FROM amend.journal e
+        "SELECT e.id, e.chunk, e.row_count AS rows FROM {} e
          WHERE e.run_id = {} AND e.id <= {} AND {} AND {rows} ORDER BY e.id DESC LIMIT {most}",
-        args.text(run),
+        from.table(),
+        args.text(from.run()),
         args.int(start),
         in_entry(scope, args),
     ))
 }
 
 /// What a scope says about an entry `e` of the journal.
-fn in_entry(scope: &RollbackScope, args: &mut Args) -> String {
+pub(crate) fn in_entry(scope: &RollbackScope, args: &mut Args) -> String {
     let mut all = filter::Conditions::default();
     for (column, wanted) in [("old_value", &scope.old_values), ("new_value", &scope.new_values)] {
         if let Some(wanted) = wanted {
