@@ -69,12 +69,13 @@ pub(crate) struct Applied {
     after: String,
 }
 
-/// The two kinds of step.
+/// The kinds of step.
 #[derive(Clone, Copy)]
 pub(crate) enum Work<'a> {
     Correct(&'a ChunkRequest<'a>),
     Fail(&'a RefusedRow<'a>),
     Restore(&'a RestoreRequest<'a>),
+    FailRestore(&'a RefusedRow<'a, RestoreRequest<'a>>),
 }
 
 impl Work<'_> {
@@ -83,7 +84,8 @@ impl Work<'_> {
         match self {
             Self::Correct(request) => correct::step(connection, request, no, run.failed > 0).await,
             Self::Fail(refused) => correct::fail_row(connection, refused, run.failed > 0).await,
-            Self::Restore(request) => restore::step(connection, request, no).await,
+            Self::Restore(request) => restore::step(connection, request, no, run.failed > 0).await,
+            Self::FailRestore(refused) => restore::fail_row(connection, refused, run.failed > 0).await,
         }
     }
 }
@@ -104,6 +106,7 @@ impl<'a> Frame<'a> {
             Work::Correct(r) => (r.lease, r.limits, r.write, r.now),
             Work::Fail(r) => (r.chunk.lease, r.chunk.limits, r.chunk.write, r.chunk.now),
             Work::Restore(r) => (r.lease, r.limits, r.write, r.now),
+            Work::FailRestore(r) => (r.chunk.lease, r.chunk.limits, r.chunk.write, r.chunk.now),
         };
         Self { store, work, lease, limits, write, now }
     }

@@ -152,6 +152,9 @@ impl Worker {
                 let (store, id) = (&self.engine.inner.store, &self.lease.run_id);
                 Ok(store.standing_failures(&self.rule, id, options.mode, &options.scope).await?)
             }
+            Job::Restore(_, options) if self.run.view.failed > 0 && !options.dry_run => {
+                Ok(self.engine.inner.store.standing_refusals(&self.rule, &self.lease.run_id).await?)
+            }
             _ => Ok(0),
         }
     }

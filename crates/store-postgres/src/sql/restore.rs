@@ -4,7 +4,8 @@ use amend_domain::{ConflictPolicy, RollbackScope, Rule};
 use amend_engine::store::StoreError;
 
 use super::{
-    apply, filter, finding::classify, keys_of_journal, numbered, reference, reference::Among, same_key, symbol, time,
+    apply, failed, filter, finding::classify, key_texts, keys_of_journal, numbered, reference, reference::Among,
+    same_key, symbol, time,
 };
 use crate::{shape::Shape, tx::Args};
 
@@ -113,29 +114,56 @@ pub(crate) struct Restore<'a> {
     pub from: From<'a>,
     pub scope: &'a RollbackScope,
     pub on_conflict: ConflictPolicy,
+    /// The rollback has failed rows, which are passed over.
+    pub pass_over: bool,
     pub run: &'a str,
     pub chunk: i64,
+}
+
+/// The CTEs `j`, `seen` and `todo`: the keys of some parts, their rows, those of them to be restored.
+fn candidates(shape: &Shape, what: &Restore<'_>, args: &mut Args) -> Result<String, StoreError> {
+    let only = in_rows(shape, what.scope, "k.key", args)?;
+    let wanted = match what.on_conflict {
+        ConflictPolicy::Force => format!("(({RESTORABLE}) OR ({CHANGED}))"),
+        ConflictPolicy::Skip | ConflictPolicy::Stop => RESTORABLE.to_owned(),
+    };
+    let listed = if what.pass_over {
+        format!(" AND NOT {}", failed::stands(what.run, &key_texts(shape, "seen"), "seen.cur", args))
+    } else {
+        String::new()
+    };
+    Ok(format!(
+        "{parts}, {seen},
+         todo AS MATERIALIZED (
+           SELECT {k}, cur, was AS put, cur IS DISTINCT FROM wrote AS clash FROM seen WHERE {wanted}{listed})",
+        parts = of_parts(what.from, what.parts, &only, args),
+        seen = seen(shape, what.scope, "MATERIALIZED", args),
+        k = numbered(&shape.key, ", ", |i, _| format!("k{i}")),
+    ))
+}
+
+/// The row that these parts would restore, as `parts, symbol, cur, put`; writes nothing.
+pub(crate) fn next(shape: &Shape, what: &Restore<'_>, args: &mut Args) -> Result<String, StoreError> {
+    Ok(format!(
+        "WITH {} SELECT {} AS parts, {} AS symbol, d.cur, d.put FROM todo d JOIN {} t ON {} LIMIT 1",
+        candidates(shape, what, args)?,
+        key_texts(shape, "d"),
+        symbol(shape, "t"),
+        shape.target,
+        same_key(shape, "t", "d"),
+    ))
 }
 
 /// Restores the keys of some parts and answers with one row: the four counts, `todo`, and the
 /// [`apply::TOTALS`].
 pub(crate) fn restore(shape: &Shape, what: &Restore<'_>, args: &mut Args) -> Result<String, StoreError> {
-    let only = in_rows(shape, what.scope, "k.key", args)?;
-    let wanted = match what.on_conflict {
-        ConflictPolicy::Force => format!("({RESTORABLE}) OR ({CHANGED})"),
-        ConflictPolicy::Skip | ConflictPolicy::Stop => RESTORABLE.to_owned(),
-    };
-    let k = numbered(&shape.key, ", ", |i, _| format!("k{i}"));
     Ok(format!(
-        "WITH {parts}, {seen},
-         todo AS MATERIALIZED (
-           SELECT {k}, cur, was AS put, cur IS DISTINCT FROM wrote AS clash FROM seen WHERE {wanted}),
+        "WITH {candidates},
          {locked},
          {written}
          SELECT n.*, (SELECT count(*) FROM todo) AS todo, {totals}
          CROSS JOIN (SELECT {counts} FROM seen) n",
-        parts = of_parts(what.from, what.parts, &only, args),
-        seen = seen(shape, what.scope, "MATERIALIZED", args),
+        candidates = candidates(shape, what, args)?,
         locked = apply::locked(shape, false),
         written = apply::written(shape, apply::Find::ByKey, what.run, what.chunk, args),
         totals = apply::TOTALS,
