@@ -5,7 +5,12 @@ ALTER TABLE amend.journal
     ADD COLUMN leaf oid,
     -- For each key the place of the version that was written. A row may have moved since: whoever uses
     -- a place looks whether the row is still there.
-    ADD COLUMN row_tids tid[];
+    ADD COLUMN row_tids tid[],
+    -- The first and the last of these blocks, that one excluded.
+    ADD COLUMN from_block bigint,
+    ADD COLUMN to_block bigint,
+    -- The new versions found no room in the blocks where the rows were, and lie anywhere.
+    ADD COLUMN moved boolean;
 CREATE INDEX journal_of_chunk ON amend.journal (run_id, chunk);
 
 -- Keys that a rollback by places did not deal with: copies of journal entries with the keys that are

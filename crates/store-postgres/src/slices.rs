@@ -63,7 +63,7 @@ impl Frontier {
 /// A slice as stored.
 #[derive(Debug, Clone, FromRow)]
 pub(crate) struct SliceRow {
-    leaf: String,
+    pub leaf: String,
     pub from_block: i64,
     pub to_block: i64,
     part_blocks: i64,

@@ -15,7 +15,10 @@ use crate::{
     error::db,
     shape::Shape,
     slices::{self, Frontier, SliceRow},
-    sql::undo::{self, Chunks, Undo},
+    sql::{
+        apply::Find,
+        undo::{self, Chunks, Stage, Undo},
+    },
     tx::{Args, Tx, execute, fetch_all, fetch_one},
 };
 
@@ -23,7 +26,6 @@ use crate::{
 struct PlacesRow {
     rows: i64,
     placed: i64,
-    first: i64,
     last: i64,
 }
 
@@ -32,6 +34,8 @@ struct ChunkRow {
     chunk: i64,
     leaf: String,
     rows: i64,
+    from_block: i64,
+    to_block: i64,
 }
 
 #[derive(FromRow)]
@@ -47,7 +51,26 @@ struct UndoneRow {
 struct Take {
     leaf: String,
     chunks: Chunks,
+    rows: i64,
+    from_block: i64,
+    to_block: i64,
 }
+
+impl Take {
+    /// Reading a range costs about as much for a block as being led to a row.
+    const fn find(&self) -> Find {
+        match self.chunks.stage {
+            Stage::AtHome if self.to_block - self.from_block <= self.rows => {
+                Find::ByTid { from_block: self.from_block, to_block: self.to_block }
+            }
+            _ => Find::Anywhere,
+        }
+    }
+}
+
+/// What the parts of a frontier are called; kept with each slice.
+const AT_HOME: &str = "at home";
+const MOVED: &str = "moved";
 
 async fn look(tx: &mut Tx, shape: &Shape, source: &RunId, scope: &RollbackScope) -> Result<PlacesRow, StoreError> {
     let mut args = Args::default();
@@ -56,7 +79,7 @@ async fn look(tx: &mut Tx, shape: &Shape, source: &RunId, scope: &RollbackScope)
 }
 
 /// Chunks of one leaf until there are `rows`, but one at least. `None` when the slice has none left.
-fn take(found: &[ChunkRow], rows: i64, end: i64) -> Option<Take> {
+fn take(found: &[ChunkRow], rows: i64, left: Chunks) -> Option<Take> {
     let first = found.first()?;
     let mut sum = 0;
     let more = found.iter().position(|next| {
@@ -64,8 +87,15 @@ fn take(found: &[ChunkRow], rows: i64, end: i64) -> Option<Take> {
         sum += next.rows;
         !fits
     });
-    let to = more.and_then(|at| found.get(at)).map_or(end, |next| next.chunk);
-    Some(Take { leaf: first.leaf.clone(), chunks: Chunks { from: first.chunk, to } })
+    let to = more.and_then(|at| found.get(at)).map_or(left.to, |next| next.chunk);
+    let taken = &found[..more.unwrap_or(found.len())];
+    Some(Take {
+        leaf: first.leaf.clone(),
+        chunks: Chunks { from: first.chunk, to, ..left },
+        rows: taken.iter().map(|c| c.rows).sum(),
+        from_block: taken.iter().map(|c| c.from_block).min()?,
+        to_block: taken.iter().map(|c| c.to_block).max()?,
+    })
 }
 
 async fn next(
@@ -74,7 +104,8 @@ async fn next(
     request: &UndoRequest<'_>,
     row: &SliceRow,
 ) -> Result<Option<Take>, StoreError> {
-    let left = Chunks { from: row.from_block + row.step, to: row.to_block };
+    let stage = if row.leaf == MOVED { Stage::Moved } else { Stage::AtHome };
+    let left = Chunks { from: row.from_block + row.step, to: row.to_block, stage };
     let mut args = Args::default();
     let sql = undo::next(shape, request.source.as_str(), request.scope, left, &mut args);
     let found: Vec<ChunkRow> = fetch_all(tx, sql, args)
@@ -82,7 +113,7 @@ async fn next(
         .iter()
         .map(|row| ChunkRow::from_row(row).map_err(db))
         .collect::<Result<_, _>>()?;
-    Ok(take(&found, request.rows, row.to_block))
+    Ok(take(&found, request.rows, left))
 }
 
 async fn step(tx: &mut Tx, request: &UndoRequest<'_>, begun: Instant) -> Result<SliceOutcome, StoreError> {
@@ -91,15 +122,21 @@ async fn step(tx: &mut Tx, request: &UndoRequest<'_>, begun: Instant) -> Result<
     let (state, _) = slices::running(tx, lease).await?;
     let shape = Shape::load(tx, request.rule).await?;
     shape.check_writable()?;
-    let Some(Take { leaf, chunks }) = next(tx, &shape, request, &row).await? else {
+    let Some(taken) = next(tx, &shape, request, &row).await? else {
         row.step = row.to_block - row.from_block;
         slices::save(tx, lease, request.slice, &row, None).await?;
         return Ok(SliceOutcome { done: true, scanned: 0, changed: 0, touched: false, state, duration_ms: 0 });
     };
+    let (Take { leaf, chunks, .. }, find) = (&taken, taken.find());
     let no = row.first_chunk + chunks.from - row.from_block;
     let (run, source) = (lease.run_id.as_str(), request.source.as_str());
     let mut args = Args::default();
-    let sql = undo::undo(&shape, &shape.of_leaf(&leaf), &Undo { run, source, scope, chunks, chunk: no }, &mut args);
+    let what = Undo { run, source, scope, chunks: *chunks, find, chunk: no };
+    let sql = undo::undo(&shape, &shape.of_leaf(leaf), &what, &mut args);
+    if matches!(find, Find::ByTid { .. }) {
+        // The planner takes a journal's entry for a few rows, and would be led to each by its place.
+        sqlx::query("SET LOCAL enable_nestloop = off").execute(&mut **tx).await.map_err(db)?;
+    }
     let undone = UndoneRow::from_row(&fetch_one(tx, sql, args).await?).map_err(db)?;
     undone.totals.check()?;
     row.step = chunks.to - row.from_block;
@@ -166,9 +203,10 @@ impl Undoes for PostgresStore {
         let mut args = Args::default();
         let sql = undo::set_aside_unplaced(&shape, lease.run_id.as_str(), source.as_str(), scope, &mut args);
         execute(&mut tx, sql, args).await?;
-        // One leaf without a name, whose blocks are the chunks.
-        let leaves = vec![(String::new(), found.last + 1)];
-        slices::begin(&mut tx, lease, &Frontier { walk, leaves, leaf: 0, block: found.first }).await?;
+        // The chunks are its blocks, twice: once for each stage.
+        let leaves = [AT_HOME, MOVED].map(|stage| (stage.to_owned(), found.last + 1)).to_vec();
+        // From the first chunk there may be, so that a slice has the chunks of one slice.
+        slices::begin(&mut tx, lease, &Frontier { walk, leaves, leaf: 0, block: 1 }).await?;
         tx.commit().await.map_err(db)
     }
 
@@ -215,15 +253,25 @@ mod tests {
     use super::*;
 
     fn chunks(of: &[(i64, &str, i64)]) -> Vec<ChunkRow> {
-        of.iter().map(|(chunk, leaf, rows)| ChunkRow { chunk: *chunk, leaf: (*leaf).into(), rows: *rows }).collect()
+        let row = |&(chunk, leaf, rows): &(i64, &str, i64)| ChunkRow {
+            chunk,
+            leaf: leaf.into(),
+            rows,
+            from_block: chunk * 10,
+            to_block: chunk * 10 + 10,
+        };
+        of.iter().map(row).collect()
     }
 
     /// The steps over these chunks, as leaf and range.
     fn steps(of: &[(i64, &str, i64)], rows: i64, end: i64) -> Vec<(String, i64, i64)> {
         let mut seen = Vec::new();
         let mut left = of.to_vec();
-        while let Some(Take { leaf, chunks: c }) = take(&chunks(&left), rows, end) {
-            left.retain(|(chunk, ..)| *chunk >= c.to);
+        let all = Chunks { from: 0, to: end, stage: Stage::AtHome };
+        while let Some(Take { leaf, chunks: c, rows: sum, from_block, to_block }) = take(&chunks(&left), rows, all) {
+            let of_step: Vec<_> = left.extract_if(.., |(chunk, ..)| *chunk < c.to).collect();
+            assert_eq!(sum, of_step.iter().map(|(.., rows)| rows).sum::<i64>());
+            assert_eq!((from_block, to_block), (c.from * 10, of_step[of_step.len() - 1].0 * 10 + 10));
             seen.push((leaf, c.from, c.to));
         }
         seen

@@ -15,8 +15,8 @@ pub(crate) enum Find {
         from_block: i64,
         to_block: i64,
     },
-    /// By `tid` alone, few on any block.
-    Placed,
+    /// By `tid` alone, anywhere.
+    Anywhere,
 }
 
 impl Find {
@@ -27,7 +27,18 @@ impl Find {
             Self::ByTid { from_block, to_block } => {
                 format!("t.ctid = {other}.tid AND {}", blocks("t", from_block, to_block))
             }
-            Self::Placed => format!("t.ctid = {other}.tid"),
+            Self::Anywhere => format!("t.ctid = {other}.tid"),
+        }
+    }
+
+    /// Whether the new version of a row `u`, at `place`, lies outside of the blocks where it was looked for.
+    fn moved(self) -> Option<String> {
+        match self {
+            Self::ByKey => None,
+            Self::Anywhere => Some("true".into()),
+            Self::ByTid { from_block, to_block } => {
+                Some(format!("NOT (u.place >= '({from_block},0)'::tid AND u.place < '({to_block},0)'::tid)"))
+            }
         }
     }
 }
@@ -70,11 +81,17 @@ pub(crate) fn locked(shape: &Shape, matched: bool) -> String {
 /// The CTEs `upd` and `jr`, reading `locked`: each of its rows gets value `put`.
 pub(crate) fn written(shape: &Shape, find: Find, run: &str, chunk: i64, args: &mut Args) -> String {
     // Places are worth their room where a rollback by places can follow: after a walk by blocks.
-    let (place, columns, places, group) = match find {
-        Find::ByKey => ("", "", "", ""),
-        Find::ByTid { .. } | Find::Placed => {
-            ("t.tableoid AS leaf, t.ctid AS place, ", ", leaf, row_tids", ", u.leaf, array_agg(u.place)", ", u.leaf")
-        }
+    let (place, columns, places, group) = match find.moved() {
+        None => ("", "", String::new(), ""),
+        Some(moved) => (
+            "t.tableoid AS leaf, t.ctid AS place, ",
+            ", leaf, moved, row_tids, from_block, to_block",
+            format!(
+                ", u.leaf, {moved}, array_agg(u.place), (min(u.place)::text::point)[0]::bigint,
+                  (max(u.place)::text::point)[0]::bigint + 1"
+            ),
+            ", u.leaf, 8",
+        ),
     };
     format!(
         "upd AS (

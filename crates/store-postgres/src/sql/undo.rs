@@ -19,8 +19,7 @@ pub(crate) fn places(shape: &Shape, source: &str, scope: &RollbackScope, args: &
     format!(
         "SELECT coalesce(sum(e.row_count), 0)::bigint AS rows,
                 coalesce(sum(e.row_count) FILTER (WHERE p.placed), 0)::bigint AS placed,
-                coalesce(min(e.chunk) FILTER (WHERE p.placed), 0) AS first,
-                coalesce(max(e.chunk) FILTER (WHERE p.placed), -1) AS last
+                coalesce(max(e.chunk) FILTER (WHERE p.placed), 0) AS last
          FROM amend.journal e CROSS JOIN LATERAL (SELECT {} AS placed) p
          WHERE e.run_id = {} AND {}",
         placed(shape, args),
@@ -29,30 +28,40 @@ pub(crate) fn places(shape: &Shape, source: &str, scope: &RollbackScope, args: &
     )
 }
 
+/// Which rows of a chunk a walk takes. Those that found no room where they were take the room that the
+/// others need to stay where they are, so they come last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stage {
+    AtHome,
+    Moved,
+}
+
 /// Chunks of a run, the last one excluded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Chunks {
     pub from: i64,
     pub to: i64,
+    pub stage: Stage,
 }
 
 /// Entries with places of these chunks.
 fn of_chunks(shape: &Shape, source: &str, scope: &RollbackScope, chunks: Chunks, args: &mut Args) -> String {
     format!(
-        "e.run_id = {} AND e.chunk >= {} AND e.chunk < {} AND {} AND {}",
+        "e.run_id = {} AND e.chunk >= {} AND e.chunk < {} AND {}e.moved AND {} AND {}",
         args.text(source),
         args.int(chunks.from),
         args.int(chunks.to),
+        if chunks.stage == Stage::Moved { "" } else { "NOT " },
         placed(shape, args),
         in_entry(scope, args),
     )
 }
 
-/// `chunk, leaf, rows`, in the order of writing. A chunk is of one leaf, quoted as SQL takes it.
+/// `chunk, leaf, rows, from_block, to_block`, in the order of writing. A chunk is of one leaf, quoted as SQL takes it.
 pub(crate) fn next(shape: &Shape, source: &str, scope: &RollbackScope, chunks: Chunks, args: &mut Args) -> String {
     format!(
         "SELECT e.chunk, quote_ident(s.nspname) || '.' || quote_ident(c.relname) AS leaf,
-                sum(e.row_count)::bigint AS rows
+                sum(e.row_count)::bigint AS rows, min(e.from_block) AS from_block, max(e.to_block) AS to_block
          FROM amend.journal e JOIN pg_class c ON c.oid = e.leaf JOIN pg_namespace s ON s.oid = c.relnamespace
          WHERE {} GROUP BY 1, 2 ORDER BY 1, 2",
         of_chunks(shape, source, scope, chunks, args)
@@ -102,6 +111,10 @@ pub(crate) struct Undo<'a> {
     pub source: &'a str,
     pub scope: &'a RollbackScope,
     pub chunks: Chunks,
+    /// The blocks that the rows are in, where these are worth being read as a range; it is also what
+    /// makes room in them, because PostgreSQL prunes a page that it reads in a scan and not one that it
+    /// is led to by a place.
+    pub find: apply::Find,
     /// The rollback's own chunk.
     pub chunk: i64,
 }
@@ -117,7 +130,7 @@ pub(crate) fn undo(target: &Shape, leaf: &Shape, what: &Undo<'_>, args: &mut Arg
          locked AS MATERIALIZED (
            SELECT t.ctid AS tid, j.key, {keys}, j.wrote AS cur, j.was AS put, false AS clash, {digest} AS before
            FROM j JOIN {leaf_name} t ON t.ctid = j.tid
-           WHERE {same} AND {value} IS NOT DISTINCT FROM j.wrote
+           WHERE {range} AND {same} AND {value} IS NOT DISTINCT FROM j.wrote
            FOR NO KEY UPDATE OF t SKIP LOCKED),
          {written},
          aside AS (
@@ -133,9 +146,13 @@ pub(crate) fn undo(target: &Shape, leaf: &Shape, what: &Undo<'_>, args: &mut Arg
         keys = numbered(&leaf.key, ", ", |i, c| format!("{} AS k{i}", c.of("t"))),
         digest = apply::digest(leaf),
         leaf_name = leaf.target,
+        range = match what.find {
+            apply::Find::ByTid { from_block, to_block } => apply::blocks("t", from_block, to_block),
+            apply::Find::ByKey | apply::Find::Anywhere => "true".into(),
+        },
         same = super::is_journalled(leaf, "t", "j.key"),
         value = leaf.value.text_of("t"),
-        written = apply::written(leaf, apply::Find::Placed, what.run, what.chunk, args),
+        written = apply::written(leaf, what.find, what.run, what.chunk, args),
         run = args.text(what.run),
         totals = apply::TOTALS,
     )
