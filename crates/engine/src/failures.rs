@@ -1,8 +1,17 @@
 //! The list of rows that a run could not correct, and trying them again.
 
-use amend_domain::{Act, Caller, ErrorCode, FailedRow, Problem, RunId, RunKind, RunOptions, RunView, Scope};
+use amend_domain::{
+    Act, Caller, ErrorCode, FailedRow, Problem, RollbackOptions, RollbackScope, RunId, RunKind, RunOptions, RunView,
+    Scope,
+};
 
-use crate::facade::{Engine, public};
+use crate::{
+    facade::{Engine, public},
+    store::StoredRun,
+};
+
+/// Rows that a scope may name: [`RollbackScope::MOST`].
+const MOST_NAMED: u32 = 10_000;
 
 impl Engine {
     /// Rows that the table refused in a run, in the order of failing, after `after` (0 for the first
@@ -29,13 +38,18 @@ impl Engine {
         Ok(rows)
     }
 
-    /// Starts a correction of the rows that a run lists as failed, with that run's options, and drives
-    /// it in a task of this process.
+    /// Starts a correction of the rows that a run lists as failed, or a rollback of those that a rollback
+    /// lists, with that run's options, and drives it in a task of this process.
     ///
     /// # Errors
     /// `CORRECTION_NOT_FOUND`; `WRONG_STATE` where the run is active or lists nothing; otherwise as
     /// [`Engine::start_run`].
     pub async fn retry_failed(&self, who: &Caller, id: &RunId) -> Result<RunView, Problem> {
+        if let Some(StoredRun { view: RunView { kind: RunKind::Rollback, .. }, .. }) =
+            self.inner.store.run(id).await.map_err(public)?
+        {
+            return self.retry_rollback(who, id).await;
+        }
         self.authorise(who, Act::Run, "retry", id.as_str()).await?;
         let new = async {
             let run = self.stored_or_problem(id).await?.view;
@@ -69,5 +83,31 @@ impl Engine {
         let view = self.create(who, "retry", new).await?;
         self.spawn_worker(view.run_id.clone());
         Ok(view)
+    }
+
+    /// The rows that a rollback lists, with its scope beside where they are too many to be named: they
+    /// are what it has left.
+    async fn retry_rollback(&self, who: &Caller, id: &RunId) -> Result<RunView, Problem> {
+        self.authorise(who, Act::Rollback, "retry", id.as_str()).await?;
+        let run = self.stored_or_problem(id).await?.view;
+        let options = match (run.rollback, &run.undoes) {
+            (Some(options), Some(source)) if run.failed > 0 && !options.dry_run && !run.state.is_active() => {
+                let keys = self.inner.store.failed_rows(id, 0, MOST_NAMED + 1).await.map_err(public)?;
+                let named = keys.len() <= RollbackScope::MOST;
+                let rows = if named { Some(keys.into_iter().map(|row| row.key).collect()) } else { options.scope.rows };
+                Ok((source.clone(), RollbackOptions { scope: RollbackScope { rows, ..options.scope }, ..options }))
+            }
+            _ => Err(Problem::new(
+                ErrorCode::WrongState,
+                format!("Rollback {id} is not over or lists no failed rows; there is nothing to try again."),
+            )),
+        };
+        match options {
+            Ok((source, options)) => self.start_rollback(who, &source, options).await,
+            Err(problem) => {
+                self.audit_refusal(who, "retry", id.as_str(), &problem).await?;
+                Err(problem)
+            }
+        }
     }
 }

@@ -1,8 +1,11 @@
 //! How a run goes through its table: chosen from what can be seen of it, with the reason in words.
 
-use amend_domain::{BatchSize, RunOptions, Strategy, Walk};
+use amend_domain::{BatchSize, RollbackOptions, RunOptions, Strategy, Walk};
 
-use crate::{config::EngineConfig, store::TableFacts};
+use crate::{
+    config::EngineConfig,
+    store::{Places, TableFacts},
+};
 
 /// A snapshot of this age keeps so many dead rows from being pruned that stripes gain nothing.
 const OLD_SNAPSHOT_S: f64 = 60.0;
@@ -61,9 +64,52 @@ pub(crate) fn choose(facts: &TableFacts, options: &RunOptions, config: &EngineCo
     )
 }
 
+/// Chooses the walk of a rollback.
+pub(crate) fn choose_undo(
+    facts: &TableFacts,
+    places: Places,
+    options: &RollbackOptions,
+    config: &EngineConfig,
+) -> Walk {
+    let key = |why: &str| Walk {
+        strategy: Strategy::Key,
+        reason: format!("The newest entries of the journal first, by the key of each row: {why}."),
+        workers: 1,
+        stripes: 1,
+    };
+    let Some(blocks) = facts.blocks else {
+        return key(facts.no_blocks_because.as_deref().unwrap_or("its rows cannot be addressed by block"));
+    };
+    if options.dry_run {
+        return key("a dry run rehearses one chunk after the other");
+    }
+    if matches!(options.batch_size, BatchSize::Fixed(_)) {
+        return key("the batch size is a fixed number of rows");
+    }
+    if options.scope.symbols.is_some() || options.scope.rows.is_some() {
+        return key("only some rows or symbols are asked for");
+    }
+    if blocks < config.blocks_from {
+        return key(&format!("the table is small ({blocks} blocks)"));
+    }
+    if places.placed == 0 || places.placed * 2 < places.rows {
+        return key("the journal does not say where most of the rows were left");
+    }
+    Walk {
+        strategy: Strategy::Blocks,
+        reason: format!(
+            "Chunk by chunk in the order in which they were written, so that the rows fit where they were; {} rows are \
+             looked for where they were left, all others by their key.",
+            places.placed
+        ),
+        workers: config.workers(),
+        stripes: 1,
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use amend_domain::Scope;
+    use amend_domain::{RollbackScope, Scope};
 
     use super::*;
 
@@ -91,6 +137,33 @@ mod tests {
         assert_eq!(chosen(&indexed, &options), Strategy::Blocks);
         assert_eq!(chosen(&held, &options), Strategy::Blocks);
         assert_eq!(chosen(&fresh, &options), Strategy::Ladder);
+    }
+
+    #[test]
+    fn a_rollback_goes_by_places_where_most_rows_have_them() {
+        let chosen = |facts: &TableFacts, placed: i64, options: &RollbackOptions| {
+            let walk = choose_undo(facts, Places { rows: 100, placed }, options, &EngineConfig::default());
+            assert!(walk.reason.ends_with('.') && walk.workers >= 1, "{walk:?}");
+            walk.strategy
+        };
+        let all = RollbackOptions::default();
+        assert_eq!(chosen(&large(), 50, &all), Strategy::Blocks);
+        assert_eq!(chosen(&large(), 49, &all), Strategy::Key);
+        assert_eq!(chosen(&TableFacts { blocks: None, ..large() }, 100, &all), Strategy::Key);
+        assert_eq!(chosen(&TableFacts { blocks: Some(9), ..large() }, 100, &all), Strategy::Key);
+        let part = |scope| RollbackOptions { scope, ..RollbackOptions::default() };
+        let of_values = RollbackScope { old_values: Some(vec![None]), ..RollbackScope::default() };
+        assert_eq!(chosen(&large(), 100, &part(of_values)), Strategy::Blocks);
+        for options in [
+            part(RollbackScope { symbols: Some(vec!["A".into()]), ..RollbackScope::default() }),
+            part(RollbackScope { rows: Some(vec!["1".into()]), ..RollbackScope::default() }),
+            RollbackOptions { dry_run: true, ..RollbackOptions::default() },
+            RollbackOptions { batch_size: BatchSize::Fixed(10), ..RollbackOptions::default() },
+        ] {
+            assert_eq!(chosen(&large(), 100, &options), Strategy::Key);
+        }
+        let empty = choose_undo(&large(), Places::default(), &all, &EngineConfig::default());
+        assert_eq!(empty.strategy, Strategy::Key);
     }
 
     #[test]

@@ -214,6 +214,15 @@ impl Backups for PostgresStore {
     }
 
     async fn purge_journal(&self, run: &RunId, entries: u32) -> Result<u64, StoreError> {
+        // Of no use without the journal of the run that it undid, which goes as well.
+        sqlx::query(
+            "DELETE FROM amend.set_aside s USING amend.run r
+             WHERE s.run_id = $1 AND r.id = s.run_id AND r.purged_at IS NOT NULL",
+        )
+        .bind(run.as_str())
+        .execute(&self.pool)
+        .await
+        .map_err(db)?;
         let dropped = sqlx::query(
             "DELETE FROM amend.journal WHERE id IN (
                SELECT j.id FROM amend.journal j JOIN amend.run r ON r.id = j.run_id

@@ -83,6 +83,7 @@ async fn correct_in(tx: &mut Tx, request: &ChunkRequest<'_>, begun: Instant) -> 
         conflicts: 0,
         deleted: 0,
         original: 0,
+        touched: done.untouched_before != done.untouched_after,
         state: run.state,
         duration_ms: done.duration_ms(),
         cursor,

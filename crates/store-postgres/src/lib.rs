@@ -35,6 +35,7 @@ mod shape;
 mod slices;
 mod sql;
 mod tx;
+mod undo;
 
 use std::{str::FromStr, time::Duration};
 

@@ -4,7 +4,7 @@
 use std::time::Instant;
 
 use amend_domain::{ConflictPolicy, RollbackScope};
-use amend_engine::store::{ChunkOutcome, RestoreRequest, StoreError};
+use amend_engine::store::{ChunkOutcome, Entries, RestoreRequest, StoreError};
 use serde::{Deserialize, Serialize};
 use sqlx::{FromRow, Row};
 
@@ -13,7 +13,7 @@ use crate::{
     chunk::{self, AtWork, Cursor, Done, Totals},
     error::{db, to_json},
     shape::Shape,
-    sql::restore::{self, Part, Restore},
+    sql::restore::{self, From, Part, Restore},
     tx::{Args, Tx, fetch_all, fetch_one},
 };
 
@@ -50,10 +50,24 @@ struct RestoreRow {
 
 /// What a step takes, each part with the chunk that wrote it.
 #[derive(Debug, PartialEq, Eq)]
-struct Take {
+pub(crate) struct Take {
     parts: Vec<(i64, Part)>,
     /// `None` when nothing is left.
     next: Option<Position>,
+}
+
+impl Take {
+    pub(crate) fn parts(&self) -> Vec<Part> {
+        self.parts.iter().map(|(_, part)| *part).collect()
+    }
+
+    pub(crate) const fn is_last(&self) -> bool {
+        self.next.is_none()
+    }
+
+    pub(crate) fn cursor(&self) -> Result<String, StoreError> {
+        to_json(&self.next.unwrap_or(END))
+    }
 }
 
 impl PostgresStore {
@@ -83,25 +97,19 @@ async fn restore_in(
     let shape = Shape::load(tx, request.rule).await?;
     shape.check_writable()?;
     let take = next_parts(tx, &shape, request).await?;
-    let parts: Vec<Part> = take.parts.iter().map(|(_, part)| *part).collect();
-    let no = run.chunk_numbers + 1;
-    let what = Restore {
-        parts: &parts,
-        scope: request.scope,
-        on_conflict: request.on_conflict,
-        run: request.lease.run_id.as_str(),
-        chunk: no,
-    };
+    let parts = take.parts();
+    let what = what(request, run, &parts);
     let mut args = Args::default();
     let sql = restore::restore(&shape, &what, &mut args)?;
     let row = RestoreRow::from_row(&fetch_one(tx, sql, args).await?).map_err(db)?;
     if request.on_conflict == ConflictPolicy::Stop && row.changed_since > 0 {
-        return Ok((stopped(request, run, &row, begun), Kept::No));
+        let stopped = ChunkOutcome { conflicts: row.changed_since, ..nothing(request, run, begun) };
+        return Ok((stopped, Kept::No));
     }
     row.totals.check()?;
-    let cursor = to_json(&take.next.unwrap_or(END))?;
+    let cursor = take.cursor()?;
     let done = Done {
-        no,
+        no: what.chunk,
         at: request.now,
         begun,
         scanned: scanned(request.scope, &parts, &row),
@@ -121,7 +129,7 @@ async fn restore_in(
     };
     chunk::record(tx, request.lease, &done).await?;
     let outcome = ChunkOutcome {
-        done: take.next.is_none(),
+        done: take.is_last(),
         scanned: done.scanned,
         changed: done.changed,
         skipped: done.skipped,
@@ -129,11 +137,33 @@ async fn restore_in(
         conflicts: done.conflicts,
         deleted: done.deleted,
         original: row.original,
+        touched: done.untouched_before != done.untouched_after,
         state: run.state,
         duration_ms: done.duration_ms(),
         cursor: Some(cursor),
     };
     Ok((outcome, Kept::Yes))
+}
+
+/// What a step restores.
+pub(crate) fn what<'a>(request: &'a RestoreRequest<'_>, run: AtWork, parts: &'a [Part]) -> Restore<'a> {
+    Restore {
+        parts,
+        from: from(request),
+        scope: request.scope,
+        on_conflict: request.on_conflict,
+        pass_over: run.failed > 0,
+        run: request.lease.run_id.as_str(),
+        chunk: run.chunk_numbers + 1,
+    }
+}
+
+/// Where the entries of a step stand.
+fn from<'a>(request: &RestoreRequest<'a>) -> From<'a> {
+    match request.entries {
+        Entries::Whole => From::Journal(request.source.as_str()),
+        Entries::SetAside => From::SetAside(request.lease.run_id.as_str()),
+    }
 }
 
 /// Keys that the scope claims: all of the parts, unless it looks at the rows one by one.
@@ -145,8 +175,8 @@ fn scanned(scope: &RollbackScope, parts: &[Part], row: &RestoreRow) -> i64 {
     }
 }
 
-/// A step that met a conflict where none is allowed: it says how many and did nothing.
-fn stopped(request: &RestoreRequest<'_>, run: AtWork, row: &RestoreRow, begun: Instant) -> ChunkOutcome {
+/// A step that did nothing and does not move on.
+pub(crate) fn nothing(request: &RestoreRequest<'_>, run: AtWork, begun: Instant) -> ChunkOutcome {
     ChunkOutcome {
         cursor: request.cursor.map(Into::into),
         done: false,
@@ -154,15 +184,16 @@ fn stopped(request: &RestoreRequest<'_>, run: AtWork, row: &RestoreRow, begun: I
         changed: 0,
         skipped: 0,
         failed: 0,
-        conflicts: row.changed_since,
+        conflicts: 0,
         deleted: 0,
         original: 0,
+        touched: false,
         state: run.state,
         duration_ms: i64::try_from(begun.elapsed().as_millis()).unwrap_or(i64::MAX),
     }
 }
 
-async fn next_parts(tx: &mut Tx, shape: &Shape, request: &RestoreRequest<'_>) -> Result<Take, StoreError> {
+pub(crate) async fn next_parts(tx: &mut Tx, shape: &Shape, request: &RestoreRequest<'_>) -> Result<Take, StoreError> {
     let from: Option<Position> = request
         .cursor
         .map(|text| {
@@ -173,16 +204,16 @@ async fn next_parts(tx: &mut Tx, shape: &Shape, request: &RestoreRequest<'_>) ->
     let most = rows.saturating_add(1).min(MOST_ENTRIES);
     let mut args = Args::default();
     let start = from.map_or(i64::MAX, |p| p.entry);
-    let sql = restore::entries(shape, request.source.as_str(), request.scope, start, most, &mut args)?;
+    let sql = restore::entries(shape, self::from(request), request.scope, start, most, &mut args)?;
     let found = fetch_all(tx, sql, args).await?;
     let entries: Vec<EntryRow> =
         found.iter().map(|row| EntryRow::from_row(row).map_err(db)).collect::<Result<_, _>>()?;
     let all_there = i64::try_from(entries.len()).unwrap_or(i64::MAX) < most;
     let mut take = pick(&entries, from, rows, all_there);
     if take.parts.windows(2).any(|w| w[0].0 != w[1].0) {
-        let parts: Vec<Part> = take.parts.iter().map(|(_, part)| *part).collect();
+        let parts = take.parts();
         let mut args = Args::default();
-        let sql = restore::overlap(&parts, &mut args);
+        let sql = restore::overlap(self::from(request), &parts, &mut args);
         if fetch_one(tx, sql, args).await?.try_get("twice").map_err(db)? {
             cut_to_one_chunk(&mut take);
         }

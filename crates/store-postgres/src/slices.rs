@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use amend_domain::{Footprint, Rule, RunId};
+use amend_domain::{Footprint, Rule, RunId, RunState};
 use amend_engine::store::{Cut, Lease, Slice, SliceOutcome, SliceRequest, Slices, StoreError, TableFacts};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -21,14 +21,14 @@ use crate::{
 
 /// What the next slice is cut off.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-struct Frontier {
-    walk: i64,
+pub(crate) struct Frontier {
+    pub walk: i64,
     /// Names, quoted, with their blocks when the walk began.
-    leaves: Vec<(String, i64)>,
+    pub leaves: Vec<(String, i64)>,
     /// The first leaf that is not wholly cut up.
-    leaf: usize,
+    pub leaf: usize,
     /// Its first block that belongs to no slice.
-    block: i64,
+    pub block: i64,
 }
 
 /// Blocks of one leaf.
@@ -62,17 +62,17 @@ impl Frontier {
 
 /// A slice as stored.
 #[derive(Debug, Clone, FromRow)]
-struct SliceRow {
-    leaf: String,
-    from_block: i64,
-    to_block: i64,
+pub(crate) struct SliceRow {
+    pub leaf: String,
+    pub from_block: i64,
+    pub to_block: i64,
     part_blocks: i64,
     parts: i64,
     stripes: i64,
-    step: i64,
+    pub step: i64,
     through: i64,
     rest: i64,
-    first_chunk: i64,
+    pub first_chunk: i64,
 }
 
 impl SliceRow {
@@ -121,7 +121,7 @@ impl SliceRow {
         }
     }
 
-    const fn is_done(&self) -> bool {
+    pub const fn is_done(&self) -> bool {
         self.step >= self.parts * self.stripes
     }
 }
@@ -138,7 +138,7 @@ struct StepRow {
 
 /// The slice, locked until its step ends: whoever takes it over waits for that, and then sees where
 /// the step ended.
-async fn hold(tx: &mut PgConnection, lease: &Lease, slice: &Slice) -> Result<SliceRow, StoreError> {
+pub(crate) async fn hold(tx: &mut PgConnection, lease: &Lease, slice: &Slice) -> Result<SliceRow, StoreError> {
     let sql = format!(
         "SELECT {SLICE} FROM amend.slice s
          WHERE s.run_id = $1 AND s.no = $2 AND s.holder = $3 AND s.fence = $4 AND NOT s.done FOR UPDATE"
@@ -154,7 +154,22 @@ async fn hold(tx: &mut PgConnection, lease: &Lease, slice: &Slice) -> Result<Sli
         .ok_or(StoreError::LeaseLost)
 }
 
-async fn save(
+/// State and number of failed rows of the run, which is not locked: other workers of it write up their
+/// own steps meanwhile. Its fence is asked for again when this one is written up.
+pub(crate) async fn running(tx: &mut PgConnection, lease: &Lease) -> Result<(RunState, i64), StoreError> {
+    let id = lease.run_id.as_str();
+    let (state, failed): (String, i64) =
+        sqlx::query_as("SELECT state, failed FROM amend.run WHERE id = $1 AND fence = $2")
+            .bind(id)
+            .bind(lease.fence)
+            .fetch_optional(tx)
+            .await
+            .map_err(db)?
+            .ok_or(StoreError::LeaseLost)?;
+    Ok((chunk::active(id, &state)?, failed))
+}
+
+pub(crate) async fn save(
     tx: &mut PgConnection,
     lease: &Lease,
     slice: &Slice,
@@ -181,17 +196,7 @@ async fn save(
 async fn step(tx: &mut Tx, request: &SliceRequest<'_>, begun: Instant) -> Result<SliceOutcome, StoreError> {
     let lease = request.lease;
     let mut row = hold(tx, lease, request.slice).await?;
-    // Not locked: other workers of the run write up their own steps meanwhile. Its fence is asked for
-    // again when this one is written up.
-    let (state, failed): (String, i64) =
-        sqlx::query_as("SELECT state, failed FROM amend.run WHERE id = $1 AND fence = $2")
-            .bind(lease.run_id.as_str())
-            .bind(lease.fence)
-            .fetch_optional(&mut **tx)
-            .await
-            .map_err(db)?
-            .ok_or(StoreError::LeaseLost)?;
-    let state = chunk::active(lease.run_id.as_str(), &state)?;
+    let (state, failed) = running(tx, lease).await?;
     let shape = Shape::load(tx, request.rule).await?;
     shape.check_writable()?;
     let leaf = shape.of_leaf(&row.leaf);
@@ -226,6 +231,7 @@ async fn step(tx: &mut Tx, request: &SliceRequest<'_>, begun: Instant) -> Result
         done: row.is_done(),
         scanned: done.scanned,
         changed: done.changed,
+        touched: done.untouched_before != done.untouched_after,
         state,
         duration_ms: done.duration_ms(),
     })
@@ -238,7 +244,7 @@ struct FrontierRow {
 }
 
 /// The run, locked, if it is still the lease's.
-async fn frontier(tx: &mut PgConnection, lease: &Lease) -> Result<(Option<Frontier>, i64), StoreError> {
+pub(crate) async fn frontier(tx: &mut PgConnection, lease: &Lease) -> Result<(Option<Frontier>, i64), StoreError> {
     let id = lease.run_id.as_str();
     let row: FrontierRow = sqlx::query_as(
         "SELECT frontier::text AS frontier, chunk_numbers FROM amend.run WHERE id = $1 AND fence = $2
@@ -252,6 +258,22 @@ async fn frontier(tx: &mut PgConnection, lease: &Lease) -> Result<(Option<Fronti
     .ok_or(StoreError::LeaseLost)?;
     let frontier = row.frontier.map(|text| json("amend.run", "frontier", id, &text)).transpose()?;
     Ok((frontier, row.chunk_numbers))
+}
+
+/// Forgets the slices of an earlier walk and keeps what the new one's are cut off.
+pub(crate) async fn begin(tx: &mut PgConnection, lease: &Lease, begun: &Frontier) -> Result<(), StoreError> {
+    sqlx::query("DELETE FROM amend.slice WHERE run_id = $1")
+        .bind(lease.run_id.as_str())
+        .execute(&mut *tx)
+        .await
+        .map_err(db)?;
+    sqlx::query("UPDATE amend.run SET frontier = $2::text::jsonb WHERE id = $1")
+        .bind(lease.run_id.as_str())
+        .bind(to_json(begun)?)
+        .execute(tx)
+        .await
+        .map_err(db)?;
+    Ok(())
 }
 
 /// Cuts the next slice and reserves its chunk numbers.
@@ -316,17 +338,7 @@ impl Slices for PostgresStore {
         }
         let leaves = facts::leaves(&mut tx, rule).await?.into_iter().map(|l| (l.name, l.blocks)).collect();
         let begun = Frontier { walk, leaves, leaf: 0, block: 0 };
-        sqlx::query("DELETE FROM amend.slice WHERE run_id = $1")
-            .bind(lease.run_id.as_str())
-            .execute(&mut *tx)
-            .await
-            .map_err(db)?;
-        sqlx::query("UPDATE amend.run SET frontier = $2::text::jsonb WHERE id = $1")
-            .bind(lease.run_id.as_str())
-            .bind(to_json(&begun)?)
-            .execute(&mut *tx)
-            .await
-            .map_err(db)?;
+        begin(&mut tx, lease, &begun).await?;
         tx.commit().await.map_err(db)?;
         Ok(begun.blocks())
     }

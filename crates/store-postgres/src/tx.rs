@@ -152,3 +152,9 @@ pub(crate) async fn fetch_all(conn: &mut PgConnection, sql: String, args: Args) 
 pub(crate) async fn fetch_one(conn: &mut PgConnection, sql: String, args: Args) -> Result<PgRow, StoreError> {
     sqlx::query_with(AssertSqlSafe(sql), args.finish()?).persistent(false).fetch_one(conn).await.map_err(db)
 }
+
+/// The same for a statement that answers with nothing.
+pub(crate) async fn execute(conn: &mut PgConnection, sql: String, args: Args) -> Result<(), StoreError> {
+    sqlx::query_with(AssertSqlSafe(sql), args.finish()?).persistent(false).execute(conn).await.map_err(db)?;
+    Ok(())
+}

@@ -192,6 +192,7 @@ async fn restore(f: &Fixture, rule: &Rule, source: &Job) -> anyhow::Result<()> {
             lease: &job.lease,
             rule,
             source: &source.id,
+            entries: amend_engine::store::Entries::Whole,
             on_conflict: ConflictPolicy::Skip,
             scope: &RollbackScope::default(),
             cursor: cursor.as_deref(),

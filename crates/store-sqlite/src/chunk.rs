@@ -69,12 +69,13 @@ pub(crate) struct Applied {
     after: String,
 }
 
-/// The two kinds of step.
+/// The kinds of step.
 #[derive(Clone, Copy)]
 pub(crate) enum Work<'a> {
     Correct(&'a ChunkRequest<'a>),
     Fail(&'a RefusedRow<'a>),
     Restore(&'a RestoreRequest<'a>),
+    FailRestore(&'a RefusedRow<'a, RestoreRequest<'a>>),
 }
 
 impl Work<'_> {
@@ -83,7 +84,8 @@ impl Work<'_> {
         match self {
             Self::Correct(request) => correct::step(connection, request, no, run.failed > 0).await,
             Self::Fail(refused) => correct::fail_row(connection, refused, run.failed > 0).await,
-            Self::Restore(request) => restore::step(connection, request, no).await,
+            Self::Restore(request) => restore::step(connection, request, no, run.failed > 0).await,
+            Self::FailRestore(refused) => restore::fail_row(connection, refused, run.failed > 0).await,
         }
     }
 }
@@ -104,6 +106,7 @@ impl<'a> Frame<'a> {
             Work::Correct(r) => (r.lease, r.limits, r.write, r.now),
             Work::Fail(r) => (r.chunk.lease, r.chunk.limits, r.chunk.write, r.chunk.now),
             Work::Restore(r) => (r.lease, r.limits, r.write, r.now),
+            Work::FailRestore(r) => (r.chunk.lease, r.chunk.limits, r.chunk.write, r.chunk.now),
         };
         Self { store, work, lease, limits, write, now }
     }
@@ -137,6 +140,7 @@ impl<'a> Frame<'a> {
         let run = self.run_now(connection).await?;
         let no = run.chunks + 1;
         let step = self.work.step(connection, run).await?;
+        let touched = step.record.as_ref().is_some_and(|r| r.applied.before != r.applied.after);
         let stands = self.write == Write::Commit && !step.halted;
         if stands {
             if let Some(record) = &step.record {
@@ -158,6 +162,7 @@ impl<'a> Frame<'a> {
             conflicts: step.tally.conflicts,
             deleted: step.tally.deleted,
             original: step.tally.original,
+            touched,
             state: run.state,
             duration_ms: whole_millis(begun.elapsed()),
         })

@@ -6,7 +6,7 @@ use sqlx::{Row as _, SqliteConnection};
 use crate::{
     chunk::{Applied, Record, Step, Tally, apply, prepare},
     error::{corrupt, db},
-    failures,
+    failures::{self, Listing},
     shape::Bound,
     sql::{and, candidates::Walk, reference},
     value::{Binds, SqlValue},
@@ -51,7 +51,8 @@ pub(crate) async fn fail_row(
         return Ok(Step { cursor: request.cursor.map(str::to_owned), done: true, ..Step::default() });
     };
     let upto = slicer.key_text(connection, &end).await?;
-    let failed = if candidates == 1 { failures::list(connection, &bound, refused, &upto).await? } else { 0 };
+    let listing = Listing::of(refused, request.lease, request.now);
+    let failed = if candidates == 1 { failures::list(connection, &bound, &listing, &upto).await? } else { 0 };
     Ok(Step {
         cursor: Some(end.to_text(slicer.walk)),
         done: !slicer.any_after(connection, &end).await?,

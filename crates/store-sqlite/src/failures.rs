@@ -1,8 +1,9 @@
 //! [`Failures`]: the list of rows that the table refused.
 
-use amend_domain::{FailedRow, Mode, Rule, RunId, Scope};
-use amend_engine::store::{ChunkOutcome, Failures, RefusedRow, StoreError};
+use amend_domain::{ErrorCode, FailedRow, Mode, Rule, RunId, Scope};
+use amend_engine::store::{ChunkOutcome, Failures, Lease, RefusedRow, RestoreRequest, StoreError};
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use sqlx::{Row as _, SqliteConnection, sqlite::SqliteRow};
 
 use crate::{
@@ -15,14 +16,30 @@ use crate::{
     value::Binds,
 };
 
+/// What is listed of the one candidate besides what is read from its row.
+pub(crate) struct Listing<'a> {
+    run: &'a RunId,
+    code: ErrorCode,
+    message: &'a str,
+    detail: &'a str,
+    now: DateTime<Utc>,
+}
+
+impl<'a> Listing<'a> {
+    pub(crate) const fn of<R>(refused: &RefusedRow<'a, R>, lease: &'a Lease, now: DateTime<Utc>) -> Self {
+        let RefusedRow { code, message, detail, .. } = *refused;
+        Self { run: &lease.run_id, code, message, detail, now }
+    }
+}
+
 /// Lists the one candidate, and says how many rows are new on the list.
 pub(crate) async fn list(
     connection: &mut SqliteConnection,
     bound: &Bound<'_>,
-    refused: &RefusedRow<'_>,
+    listing: &Listing<'_>,
     key: &str,
 ) -> Result<i64, StoreError> {
-    let before = listed(connection, refused.chunk).await?;
+    let before = listed(connection, listing.run).await?;
     let mut binds = Binds::default();
     let sql = format!(
         "INSERT INTO amend_failed_row (run_id, key_parts, key, symbol, old_value, new_value, code, message, detail, at)
@@ -30,28 +47,25 @@ pub(crate) async fn list(
          ON CONFLICT (run_id, key_parts) DO UPDATE SET attempts = attempts + 1, old_value = excluded.old_value,
              new_value = excluded.new_value, code = excluded.code, message = excluded.message,
              detail = excluded.detail, at = excluded.at",
-        binds.add(refused.chunk.lease.run_id.as_str()),
+        binds.add(listing.run.as_str()),
         bound.key_parts("t"),
         binds.add(key),
         bound.symbol(),
-        binds.add(refused.code.as_str()),
-        binds.add(refused.message),
-        binds.add(refused.detail),
-        binds.add(micros(refused.chunk.now)),
+        binds.add(listing.code.as_str()),
+        binds.add(listing.message),
+        binds.add(listing.detail),
+        binds.add(micros(listing.now)),
         bound.candidates(),
         bound.rule.target.table.quoted(),
         bound.same_row(),
     );
     binds.query(sql)?.execute(&mut *connection).await.map_err(db)?;
-    Ok(listed(connection, refused.chunk).await? - before)
+    Ok(listed(connection, listing.run).await? - before)
 }
 
-async fn listed(
-    connection: &mut SqliteConnection,
-    chunk: &amend_engine::store::ChunkRequest<'_>,
-) -> Result<i64, StoreError> {
+async fn listed(connection: &mut SqliteConnection, run: &RunId) -> Result<i64, StoreError> {
     sqlx::query_scalar("SELECT count(*) FROM amend_failed_row WHERE run_id = ?1")
-        .bind(chunk.lease.run_id.as_str())
+        .bind(run.as_str())
         .fetch_one(connection)
         .await
         .map_err(db)
@@ -77,6 +91,10 @@ fn read(row: &SqliteRow) -> Result<FailedRow, StoreError> {
 impl Failures for SqliteStore {
     async fn fail_row(&self, refused: &RefusedRow<'_>) -> Result<ChunkOutcome, StoreError> {
         Frame::of(self, Work::Fail(refused)).run().await
+    }
+
+    async fn fail_restore(&self, refused: &RefusedRow<'_, RestoreRequest<'_>>) -> Result<ChunkOutcome, StoreError> {
+        Frame::of(self, Work::FailRestore(refused)).run().await
     }
 
     async fn failed_rows(&self, run: &RunId, after: i64, limit: u32) -> Result<Vec<FailedRow>, StoreError> {
@@ -111,6 +129,23 @@ impl Failures for SqliteStore {
             bound.matching(),
             bound.correctable(mode),
             bound.scope(scope, &mut binds).unwrap_or_else(|| "TRUE".into()),
+        );
+        let count = binds.query(sql)?.fetch_one(&mut *transaction).await.map_err(db)?.try_get(0).map_err(db)?;
+        transaction.commit().await.map_err(db)?;
+        Ok(count)
+    }
+
+    async fn standing_refusals(&self, rule: &Rule, run: &RunId) -> Result<i64, StoreError> {
+        let mut connection = self.readers.acquire().await?;
+        let mut transaction = begin_read(&mut connection).await?;
+        let bound = Bound::load(&mut transaction, rule).await?;
+        let mut binds = Binds::default();
+        let sql = format!(
+            "SELECT count(*) FROM amend_failed_row AS x CROSS JOIN {} AS t WHERE x.run_id = {} AND {} AND {}",
+            rule.target.table.quoted(),
+            binds.add(run.as_str()),
+            bound.same_as_listed(),
+            bound.as_listed(),
         );
         let count = binds.query(sql)?.fetch_one(&mut *transaction).await.map_err(db)?.try_get(0).map_err(db)?;
         transaction.commit().await.map_err(db)?;

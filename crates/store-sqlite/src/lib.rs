@@ -38,6 +38,7 @@ mod sql;
 mod store;
 mod summarise;
 mod time;
+mod undo;
 mod unresolved;
 mod value;
 

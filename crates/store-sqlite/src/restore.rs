@@ -1,13 +1,15 @@
-//! One step of a rollback: whole entries of the journal, the newest first, so that a row that was
+//! One step of a rollback: entries of the journal, the newest first, so that a row that was
 //! written twice comes back to what it was before the first time.
 
 use amend_domain::ConflictPolicy;
-use amend_engine::store::{RestoreRequest, StoreError};
-use sqlx::{Row as _, SqliteConnection};
+use amend_engine::store::{ChunkLimits, RefusedRow, RestoreRequest, StoreError};
+use sqlx::{AssertSqlSafe, Row as _, SqliteConnection};
 
 use crate::{
     chunk::{Applied, Record, Step, Tally, apply, execute, prepare},
+    correct::key_text,
     error::{corrupt, db},
+    failures::{self, Listing},
     shape::Bound,
     sql::{and, reference},
     value::{Binds, SqlValue},
@@ -25,6 +27,7 @@ pub(crate) async fn step(
     connection: &mut SqliteConnection,
     request: &RestoreRequest<'_>,
     no: i64,
+    pass_over: bool,
 ) -> Result<Step, StoreError> {
     let bound = Bound::load(connection, request.rule).await?;
     // So that there is something to forget.
@@ -58,23 +61,105 @@ pub(crate) async fn step(
     if request.on_conflict == ConflictPolicy::Stop && seen.foreign > 0 {
         return Ok(Step { cursor: request.cursor.map(str::to_owned), done: false, tally, record: None, halted: true });
     }
-    let applied = write(connection, &bound, request, no, &seen).await?;
-    let last = taken.last().map_or(0, |e| e.id);
+    let applied = write(connection, &bound, request, no, pass_over).await?;
+    let place = Place::after(&taken);
     Ok(Step {
-        cursor: Some(last.to_string()),
-        done: !any_before(connection, &bound, request, last).await?,
+        cursor: Some(place.to_text()),
+        done: is_last(connection, &bound, request, place).await?,
         tally: Tally { changed: applied.changed, skipped: applied.skipped, ..tally },
-        record: Some(Record { upto: format!("journal {last}"), applied }),
+        record: Some(Record { upto: format!("journal {}", place.to_text()), applied }),
         halted: false,
     })
 }
 
-/// An entry of the journal, without its keys.
+/// Puts the one row that a step would restore next on the list of failed rows.
+pub(crate) async fn fail_row(
+    connection: &mut SqliteConnection,
+    refused: &RefusedRow<'_, RestoreRequest<'_>>,
+    pass_over: bool,
+) -> Result<Step, StoreError> {
+    let one = ChunkLimits { rows: 1, ..refused.chunk.limits };
+    let request = &RestoreRequest { limits: one, ..refused.chunk.clone() };
+    let bound = Bound::load(connection, request.rule).await?;
+    reference::ensure(connection, &bound).await?;
+    prepare(connection, &bound).await?;
+    let taken = take(connection, &bound, request).await?;
+    collect(connection, &bound, request, &taken).await?;
+    let stays = Step { cursor: request.cursor.map(str::to_owned), ..Step::default() };
+    if leave_out(connection, &bound, request, pass_over).await? != 1 {
+        return Ok(stays);
+    }
+    let key = candidate_key(connection, &bound).await?;
+    let failed = failures::list(connection, &bound, &Listing::of(refused, request.lease, request.now), &key).await?;
+    let place = Place::after(&taken);
+    Ok(Step {
+        cursor: Some(place.to_text()),
+        done: is_last(connection, &bound, request, place).await?,
+        tally: Tally { scanned: 1, failed, ..Tally::default() },
+        record: Some(Record { upto: format!("journal {}", place.to_text()), applied: Applied::default() }),
+        halted: false,
+    })
+}
+
+/// The key of the one candidate, for people.
+async fn candidate_key(connection: &mut SqliteConnection, bound: &Bound<'_>) -> Result<String, StoreError> {
+    let key: Vec<String> = bound.rule.target.key.iter().map(|c| format!("t.{}", c.quoted())).collect();
+    let sql = format!(
+        "SELECT {} FROM {} AS c CROSS JOIN {} AS t WHERE {}",
+        key.join(", "),
+        bound.candidates(),
+        bound.rule.target.table.quoted(),
+        bound.same_row()
+    );
+    let row = Binds::default().query(sql)?.fetch_one(connection).await.map_err(db)?;
+    key_text(&row, 0, key.len())
+}
+
+/// Where a step begins: within an entry after so many of its keys, then at entries with lower numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Place {
+    entry: i64,
+    /// `None` when nothing of the entry is left.
+    skip: Option<i64>,
+}
+
+impl Place {
+    /// Behind the last of these.
+    fn after(taken: &[Entry]) -> Self {
+        match taken.last() {
+            Some(last) => Self { entry: last.id, skip: (last.to < last.rows).then_some(last.to) },
+            None => Self { entry: 0, skip: None },
+        }
+    }
+
+    fn to_text(self) -> String {
+        match self.skip {
+            Some(skip) => format!("{}+{skip}", self.entry),
+            None => self.entry.to_string(),
+        }
+    }
+
+    fn from_text(text: &str) -> Option<Self> {
+        match text.split_once('+') {
+            Some((entry, skip)) => Some(Self { entry: entry.parse().ok()?, skip: Some(skip.parse().ok()?) }),
+            None => Some(Self { entry: text.parse().ok()?, skip: None }),
+        }
+    }
+
+    /// The first entry number that is behind it.
+    const fn before(self) -> i64 {
+        if self.skip.is_some() { self.entry.saturating_add(1) } else { self.entry }
+    }
+}
+
+/// An entry of the journal, without its keys, of which those from `from` to before `to` are taken.
 #[derive(Debug, Clone, Copy)]
 struct Entry {
     id: i64,
     chunk: i64,
     rows: i64,
+    from: i64,
+    to: i64,
 }
 
 async fn take(
@@ -82,28 +167,31 @@ async fn take(
     bound: &Bound<'_>,
     request: &RestoreRequest<'_>,
 ) -> Result<Vec<Entry>, StoreError> {
-    let before = match request.cursor {
-        None => i64::MAX,
-        Some(text) => text.parse().map_err(|_| {
+    let start = match request.cursor {
+        None => Place { entry: i64::MAX, skip: None },
+        Some(text) => Place::from_text(text).ok_or_else(|| {
             corrupt("amend_run", "cursor", request.lease.run_id.as_str(), "it is no place in the journal")
         })?,
     };
     let mut binds = Binds::default();
     let sql = format!(
         "SELECT j.id, j.chunk, j.row_count FROM amend_journal AS j WHERE {} ORDER BY j.id DESC LIMIT {ENTRIES}",
-        entries(bound, request, before, &mut binds)?,
+        entries(bound, request, start.before(), &mut binds)?,
     );
     let rows = binds.query(sql)?.fetch_all(connection).await.map_err(db)?;
     let mut taken: Vec<Entry> = Vec::new();
     let mut sum = 0;
     for row in &rows {
-        let entry = Entry {
-            id: row.try_get(0).map_err(db)?,
-            chunk: row.try_get(1).map_err(db)?,
-            rows: row.try_get(2).map_err(db)?,
-        };
-        sum += entry.rows;
-        if sum > request.limits.rows && !taken.is_empty() {
+        let (id, rows): (i64, i64) = (row.try_get(0).map_err(db)?, row.try_get(2).map_err(db)?);
+        let from = start.skip.filter(|_| id == start.entry).unwrap_or(0);
+        let mut entry = Entry { id, chunk: row.try_get(1).map_err(db)?, rows, from, to: rows };
+        sum += entry.to - from;
+        if sum > request.limits.rows {
+            // An entry is read as one text, so it is divided only where it is too large alone.
+            if taken.is_empty() {
+                entry.to = from + request.limits.rows.max(1);
+                taken.push(entry);
+            }
             break;
         }
         taken.push(entry);
@@ -136,7 +224,7 @@ async fn claimed(
     taken: &[Entry],
 ) -> Result<i64, StoreError> {
     if request.scope.rows.is_none() {
-        return Ok(taken.iter().map(|e| e.rows).sum());
+        return Ok(taken.iter().map(|e| e.to - e.from).sum());
     }
     let mut binds = Binds::default();
     let ids: Vec<i64> = taken.iter().map(|e| e.id).collect();
@@ -144,9 +232,20 @@ async fn claimed(
     let then = and(&bound.undo_scope(request.scope, &mut binds)?.then);
     let sql = format!(
         "SELECT count(*) FROM amend_journal AS j CROSS JOIN json_each(j.row_keys) AS e
-         WHERE j.id IN (SELECT value FROM json_each({ids})){then}"
+         WHERE j.id IN (SELECT value FROM json_each({ids})) AND {}{then}",
+        within(taken)
     );
     binds.query(sql)?.fetch_one(connection).await.map_err(db)?.try_get(0).map_err(db)
+}
+
+/// Holds for keys `e` that are taken of their entries `j`: only the first entry may lack keys before them,
+/// only the last one keys behind them.
+fn within(taken: &[Entry]) -> String {
+    let mut parts = vec!["TRUE".to_owned()];
+    parts.extend(taken.first().filter(|e| e.from > 0).map(|e| format!("NOT (j.id = {} AND e.key < {})", e.id, e.from)));
+    parts
+        .extend(taken.last().filter(|e| e.to < e.rows).map(|e| format!("NOT (j.id = {} AND e.key >= {})", e.id, e.to)));
+    parts.join(" AND ")
 }
 
 /// Puts the rows that the entries name into the table of candidates, with what they look like now.
@@ -167,11 +266,12 @@ async fn collect(
     let sql = format!(
         "INSERT OR FAIL INTO {} ({into}, cur, new, what) SELECT {columns}, {}, j.old_value, {}
          FROM amend_journal AS j CROSS JOIN json_each(j.row_keys) AS e CROSS JOIN {} AS t
-         WHERE j.id IN (SELECT value FROM json_each({ids})) AND {}{}",
+         WHERE j.id IN (SELECT value FROM json_each({ids})) AND {} AND {}{}",
         bound.candidates(),
         bound.stored_value(),
         looks(bound),
         bound.rule.target.table.quoted(),
+        within(taken),
         bound.named_by_journal(),
         and(&scope),
     );
@@ -220,20 +320,49 @@ async fn write(
     bound: &Bound<'_>,
     request: &RestoreRequest<'_>,
     no: i64,
-    seen: &Seen,
+    pass_over: bool,
 ) -> Result<Applied, StoreError> {
-    let forced = request.on_conflict == ConflictPolicy::Force;
-    let kept = if forced { seen.ours + seen.foreign } else { seen.ours };
-    if kept < seen.total() {
-        let mut binds = Binds::default();
-        let also = binds.add(if forced { SqlValue::Int(FOREIGN) } else { SqlValue::Int(OURS) });
-        let sql = format!("DELETE FROM {} WHERE what NOT IN ({OURS}, {also})", bound.candidates());
-        let left_out = binds.query(sql)?.execute(&mut *connection).await.map_err(db)?.rows_affected();
-        if i64::try_from(left_out).ok() != Some(seen.total() - kept) {
-            return Err(StoreError::Other(format!("{left_out} candidates were left out, not {}", seen.total() - kept)));
-        }
-    }
+    let kept = leave_out(connection, bound, request, pass_over).await?;
     apply(connection, bound, &request.lease.run_id, no, kept).await
+}
+
+/// Leaves out candidates that are not to be restored, and says how many are left.
+async fn leave_out(
+    connection: &mut SqliteConnection,
+    bound: &Bound<'_>,
+    request: &RestoreRequest<'_>,
+    pass_over: bool,
+) -> Result<i64, StoreError> {
+    let mut binds = Binds::default();
+    let also = if request.on_conflict == ConflictPolicy::Force { FOREIGN } else { OURS };
+    let sql =
+        format!("DELETE FROM {} WHERE what NOT IN ({OURS}, {})", bound.candidates(), binds.add(SqlValue::Int(also)));
+    binds.query(sql)?.execute(&mut *connection).await.map_err(db)?;
+    if pass_over {
+        let mut binds = Binds::default();
+        let sql = format!(
+            "DELETE FROM {} AS c WHERE EXISTS (SELECT 1 FROM {} AS t WHERE {} AND {})",
+            bound.candidates(),
+            bound.rule.target.table.quoted(),
+            bound.same_row(),
+            bound.stands_failed(&request.lease.run_id, &mut binds),
+        );
+        binds.query(sql)?.execute(&mut *connection).await.map_err(db)?;
+    }
+    sqlx::query_scalar(AssertSqlSafe(format!("SELECT count(*) FROM {}", bound.candidates())))
+        .fetch_one(connection)
+        .await
+        .map_err(db)
+}
+
+/// Whether nothing is left behind a place.
+async fn is_last(
+    connection: &mut SqliteConnection,
+    bound: &Bound<'_>,
+    request: &RestoreRequest<'_>,
+    place: Place,
+) -> Result<bool, StoreError> {
+    Ok(place.skip.is_none() && !any_before(connection, bound, request, place.entry).await?)
 }
 
 async fn any_before(
@@ -246,4 +375,22 @@ async fn any_before(
     let entries = entries(bound, request, id, &mut binds)?;
     let sql = format!("SELECT EXISTS (SELECT 1 FROM amend_journal AS j WHERE {entries})");
     binds.query(sql)?.fetch_one(connection).await.map_err(db)?.try_get(0).map_err(db)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_within_an_entry_is_written_and_read_back() {
+        let entry = Entry { id: 7, chunk: 1, rows: 10, from: 2, to: 5 };
+        let within = Place::after(&[entry]);
+        assert_eq!((within.to_text().as_str(), within.before()), ("7+5", 8));
+        let behind = Place::after(&[Entry { to: 10, ..entry }]);
+        assert_eq!((behind.to_text().as_str(), behind.before()), ("7", 7));
+        for place in [within, behind] {
+            assert_eq!(Place::from_text(&place.to_text()), Some(place));
+        }
+        assert_eq!(Place::from_text("7+"), None);
+    }
 }

@@ -86,6 +86,7 @@ async fn there_and_back(place: &Place, store: &SqliteStore, rule: &Rule, changed
                 lease: &undo,
                 rule,
                 source: &lease.run_id,
+                entries: amend_engine::store::Entries::Whole,
                 on_conflict: ConflictPolicy::Stop,
                 scope: &RollbackScope::default(),
                 cursor: cursor.as_deref(),

@@ -160,6 +160,7 @@ async fn a_million_rows() {
                 lease: &undo,
                 rule: &rule,
                 source: &lease.run_id,
+                entries: amend_engine::store::Entries::Whole,
                 on_conflict: ConflictPolicy::Skip,
                 scope: &all.clone().into(),
                 cursor: cursor.as_deref(),

@@ -12,8 +12,8 @@ use amend_domain::{
     RunView, Scope,
 };
 use amend_engine::store::{
-    ChunkLimits, ChunkOutcome, ChunkRequest, JournalPair, Lease, NewRun, RestoreRequest, RunPatch, Store, StoreError,
-    StoredRun, Write,
+    ChunkLimits, ChunkOutcome, ChunkRequest, Entries, JournalPair, Lease, NewRun, RestoreRequest, RunPatch, Store,
+    StoreError, StoredRun, Write,
 };
 use anyhow::Context as _;
 
@@ -99,6 +99,7 @@ impl Default for Step<'_> {
 /// One step of a rollback, with defaults.
 #[derive(Debug, Clone)]
 pub struct Undo<'a> {
+    pub entries: Entries,
     pub on_conflict: ConflictPolicy,
     pub scope: RollbackScope,
     pub cursor: Option<&'a str>,
@@ -109,6 +110,7 @@ pub struct Undo<'a> {
 impl Default for Undo<'_> {
     fn default() -> Self {
         Self {
+            entries: Entries::Whole,
             on_conflict: ConflictPolicy::Skip,
             scope: RollbackScope::default(),
             cursor: None,
@@ -188,6 +190,7 @@ impl Job {
                 lease: &self.lease,
                 rule: &self.rule,
                 source,
+                entries: undo.entries,
                 on_conflict: undo.on_conflict,
                 scope: &undo.scope,
                 cursor: undo.cursor,

@@ -178,6 +178,20 @@ macro_rules! conformance {
                 of_many_engines_that_want_a_run_one_drives_it,
                 a_run_killed_before_its_first_chunk_starts_where_it_was,
             ]
+            engine_undo: [
+                a_large_run_is_undone_redone_and_undone_by_the_places_of_its_rows,
+                rows_that_moved_since_are_restored_and_what_others_wrote_stays,
+                a_table_that_was_written_anew_is_restored_by_keys,
+                conflicts_of_a_large_rollback_can_be_forced_or_stop_it,
+                a_part_told_by_values_is_undone_by_places_and_the_rest_later,
+                rows_that_others_hold_during_a_large_rollback_are_restored_once_they_are_free,
+                a_killed_rollback_is_taken_over_and_no_row_is_restored_twice,
+                a_large_rollback_is_paused_resumed_cancelled_and_begun_again,
+                a_row_that_refuses_its_old_value_does_not_end_a_rollback,
+                rows_refused_in_a_large_rollback_are_found_among_thousands,
+                a_table_that_refuses_every_old_value_opens_the_breaker,
+                a_dry_rollback_counts_what_would_be_refused,
+            ]
             engine_walks: [
                 a_large_table_is_corrected_proven_and_restored_to_the_byte,
                 a_second_run_by_blocks_changes_nothing,
@@ -344,6 +358,12 @@ macro_rules! conformance {
                 stop_without_a_conflict_restores_everything,
                 counts_and_the_rollback_agree,
                 a_table_emptied_since_has_only_deleted_rows,
+            ]
+            restore_refusals: [
+                a_refused_row_is_listed_and_passed_over_until_it_changes,
+                a_row_that_is_no_longer_to_be_restored_is_not_listed,
+                a_rehearsed_refusal_and_an_old_fence_list_nothing,
+                keys_of_several_columns_are_listed_one_by_one,
             ]
             restore_scopes: [
                 old_values_name_their_rows_and_null_is_one_of_them,

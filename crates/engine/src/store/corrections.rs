@@ -44,12 +44,22 @@ pub struct ChunkRequest<'a> {
     pub now: DateTime<Utc>,
 }
 
+/// What a rollback goes through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Entries {
+    /// The journal of the run that is undone.
+    Whole,
+    /// What the rollback's own walk by places has set aside.
+    SetAside,
+}
+
 /// One step of a rollback: journal entries of `source` after `cursor`.
 #[derive(Debug, Clone)]
 pub struct RestoreRequest<'a> {
     pub lease: &'a Lease,
     pub rule: &'a Rule,
     pub source: &'a RunId,
+    pub entries: Entries,
     pub on_conflict: ConflictPolicy,
     pub scope: &'a RollbackScope,
     pub cursor: Option<&'a str>,
@@ -77,6 +87,8 @@ pub struct ChunkOutcome {
     pub deleted: i64,
     /// Rollback: rows that had their old value already.
     pub original: i64,
+    /// Something besides the value changed, by the digests.
+    pub touched: bool,
     /// The run's state as the transaction saw it, so that a cancel is noticed within one chunk.
     pub state: RunState,
     pub duration_ms: i64,

@@ -3,13 +3,13 @@
 use amend_domain::{ErrorCode, FailedRow, Mode, Rule, RunId, Scope};
 use async_trait::async_trait;
 
-use super::{ChunkOutcome, ChunkRequest, StoreError};
+use super::{ChunkOutcome, ChunkRequest, RestoreRequest, StoreError};
 
-/// A row whose correction failed although it was the only one of its chunk.
+/// A row whose correction or restoring failed although it was the only one of its chunk.
 #[derive(Debug, Clone)]
-pub struct RefusedRow<'a> {
+pub struct RefusedRow<'a, R = ChunkRequest<'a>> {
     /// The chunk of one row that failed.
-    pub chunk: &'a ChunkRequest<'a>,
+    pub chunk: &'a R,
     pub code: ErrorCode,
     /// For people.
     pub message: &'a str,
@@ -32,10 +32,20 @@ pub trait Failures: Send + Sync + 'static {
     /// [`StoreError::LeaseLost`] when the fence is old. On any error nothing is committed.
     async fn fail_row(&self, refused: &RefusedRow<'_>) -> Result<ChunkOutcome, StoreError>;
 
+    /// The same for a rollback: the one row that a step of these limits would restore next. Where no such
+    /// row is found any more nothing is written and the cursor stays.
+    ///
+    /// # Errors
+    /// [`StoreError::LeaseLost`] when the fence is old. On any error nothing is committed.
+    async fn fail_restore(&self, refused: &RefusedRow<'_, RestoreRequest<'_>>) -> Result<ChunkOutcome, StoreError>;
+
     /// What a run lists, in the order of failing, after `after`.
     async fn failed_rows(&self, run: &RunId, after: i64, limit: u32) -> Result<Vec<FailedRow>, StoreError>;
 
     /// How many listed rows still have the value with which they were listed and would still be
     /// corrected by this mode and scope.
     async fn standing_failures(&self, rule: &Rule, run: &RunId, mode: Mode, scope: &Scope) -> Result<i64, StoreError>;
+
+    /// How many rows that a rollback lists still have the value with which they were listed.
+    async fn standing_refusals(&self, rule: &Rule, run: &RunId) -> Result<i64, StoreError>;
 }

@@ -19,12 +19,15 @@ mod pressure;
 mod prevention;
 mod runs;
 mod slices;
+mod undo;
 
 pub use assignments::{Assignments, Placed};
 pub use backups::{BackupRequest, Backups};
 pub use bulk::{Bulk, BulkRows, BulkTable, BulkWriter, MarketDataRow, SymbolRow};
 pub use catalog::{Catalog, ColumnInfo, ServerInfo, StoreKind, TableInfo};
-pub use corrections::{ChunkLimits, ChunkOutcome, ChunkRequest, Corrections, JournalPair, RestoreRequest, Write};
+pub use corrections::{
+    ChunkLimits, ChunkOutcome, ChunkRequest, Corrections, Entries, JournalPair, RestoreRequest, Write,
+};
 pub use error::{StoreError, Trouble};
 pub use failures::{Failures, RefusedRow};
 pub use findings::Findings;
@@ -33,6 +36,7 @@ pub use pressure::{Pressure, Pressures, Reading};
 pub use prevention::{Prevention, PreventionRequest, prevention_name};
 pub use runs::{Lease, NewRun, RunFilter, RunPatch, Runs, StoredRun};
 pub use slices::{Cut, Slice, SliceOutcome, SliceRequest, Slices, TableFacts};
+pub use undo::{Places, UndoRequest, Undoes};
 
 /// Everything, behind one pointer.
 pub trait Store:
@@ -43,6 +47,7 @@ pub trait Store:
     + Corrections
     + Failures
     + Slices
+    + Undoes
     + Backups
     + Prevention
     + People
@@ -59,6 +64,7 @@ impl<T> Store for T where
         + Corrections
         + Failures
         + Slices
+        + Undoes
         + Backups
         + Prevention
         + People

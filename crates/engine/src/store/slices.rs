@@ -83,6 +83,8 @@ pub struct SliceOutcome {
     /// Told by its blocks: see [`SliceRequest::rows_per_block`].
     pub scanned: i64,
     pub changed: i64,
+    /// Something besides the value changed, by the digests.
+    pub touched: bool,
     /// The run's state as the transaction saw it.
     pub state: RunState,
     pub duration_ms: i64,

@@ -40,14 +40,11 @@ impl Worker {
 
     /// Ends a correction at once when a chunk changed another column, rather than after all chunks.
     /// A rollback goes on: it is the cure, and its own proof tells of it.
-    pub(super) async fn refuse_touched(&self) -> Result<(), Stop> {
-        if self.job.dry_run() || matches!(self.job, Job::Restore(..)) {
+    pub(super) fn refuse_touched(&self, touched: bool) -> Result<(), Stop> {
+        if !touched || self.job.dry_run() || matches!(self.job, Job::Restore(..)) {
             return Ok(());
         }
         let id = &self.lease.run_id;
-        if self.engine.inner.store.touched_chunks(id).await? == 0 {
-            return Ok(());
-        }
         let column = &self.rule.target.value;
         Err(Stop::Failed(
             Problem::new(

@@ -1,5 +1,5 @@
-//! A walk by heap blocks: a few lanes take slices of the table from one queue and deal with them side
-//! by side, while the worker itself keeps the books: pace, rate, what people see.
+//! A walk in slices: a few lanes take slices of the table's blocks, or of the journal that is undone,
+//! from one queue and deal with them side by side, while the worker itself keeps the books: pace, rate, what people see.
 
 use std::{
     sync::{
@@ -9,14 +9,14 @@ use std::{
     time::Duration,
 };
 
-use amend_domain::{RunOptions, RunState};
+use amend_domain::RunState;
 use tokio::{
     sync::mpsc,
     task::{JoinError, JoinSet},
 };
 
 use super::{
-    Stop, Worker,
+    Job, Stop, Worker,
     backoff::Backoff,
     gate::{Pass, Passage},
     internal,
@@ -26,7 +26,7 @@ use super::{
 };
 use crate::{
     facade::Engine,
-    store::{Cut, Lease, Slice, SliceOutcome, SliceRequest, StoreError, Trouble},
+    store::{Cut, Lease, Slice, SliceOutcome, SliceRequest, StoreError, Trouble, UndoRequest},
 };
 
 /// Blocks of a part at least and at most, whatever the pace says: fewer cost more in statements than
@@ -35,6 +35,9 @@ const BLOCKS: (i64, i64) = (16, 32_768);
 /// Ranges that a lane rotates over when it is not alone: a stripe's dead rows make room only once no
 /// statement of another lane is as old as they are.
 const PARTS: i64 = 4;
+/// Chunks of a journal in one slice: those of one slice of the walk that wrote them, whose ranges take
+/// turns, so that undoing them in the same order has the same effect.
+const UNDONE_CHUNKS: i64 = 32;
 /// Rows of the first chunks at least: a walk by blocks has a cost for each chunk that fewer are not
 /// worth.
 const FIRST: i64 = 5_000;
@@ -50,7 +53,7 @@ struct Shared {
     engine: Engine,
     lease: Lease,
     rule: amend_domain::Rule,
-    options: RunOptions,
+    job: Job,
     backoff: Backoff,
     gate: Passage,
     lock_timeout: Duration,
@@ -77,8 +80,12 @@ impl Shared {
         self.ending.store(true, Ordering::Release);
     }
 
-    /// Blocks whose stripe has as many candidates as a chunk is to change.
+    /// Blocks whose stripe has as many candidates as a chunk is to change; chunks of a journal as they
+    /// were written.
     fn cut(&self) -> Cut {
+        if matches!(self.job, Job::Restore(..)) {
+            return Cut { blocks: 1, parts: UNDONE_CHUNKS, stripes: 1 };
+        }
         let rows = self.rows.load(Ordering::Acquire);
         let blocks = rows.saturating_mul(self.stripes).saturating_mul(1_000_000) / self.rows_a_million_blocks.max(1);
         Cut { blocks: blocks.clamp(BLOCKS.0, BLOCKS.1), parts: self.parts, stripes: self.stripes }
@@ -98,12 +105,18 @@ enum Report {
 }
 
 impl Worker {
-    /// Walks over all blocks that the target has now.
-    pub(super) async fn walk_blocks(&mut self, options: &RunOptions, walk: u32, stripes: u32) -> Result<Walked, Stop> {
+    /// Walks over all blocks that the target has now, or over all chunks of the journal that is undone.
+    pub(super) async fn walk_in_slices(&mut self, walk: u32, stripes: u32) -> Result<Walked, Stop> {
         let store = self.engine.inner.store.clone();
-        let blocks = store.begin_block_walk(&self.lease, &self.rule, i64::from(walk)).await?;
+        let blocks = match &self.job {
+            Job::Correct(_) => store.begin_block_walk(&self.lease, &self.rule, i64::from(walk)).await?,
+            Job::Restore(source, options) => {
+                store.begin_undo_walk(&self.lease, &self.rule, source, &options.scope, i64::from(walk)).await?;
+                1
+            }
+        };
         let lanes = self.run.view.walk.as_ref().map_or(1, |w| w.workers.max(1));
-        let shared = Arc::new(self.share(options, lanes, stripes, blocks.max(1))?);
+        let shared = Arc::new(self.share(lanes, stripes, blocks.max(1))?);
         let (reports, mut news) = mpsc::channel(64);
         let mut set = JoinSet::new();
         for lane in 1..=lanes {
@@ -139,7 +152,7 @@ impl Worker {
         }
     }
 
-    fn share(&self, options: &RunOptions, lanes: u32, stripes: u32, blocks: i64) -> Result<Shared, Stop> {
+    fn share(&self, lanes: u32, stripes: u32, blocks: i64) -> Result<Shared, Stop> {
         let engine = self.engine.clone();
         let config = &engine.inner.config;
         let to_change = self.run.view.remaining.max(1);
@@ -147,7 +160,7 @@ impl Worker {
         Ok(Shared {
             lease: self.lease.clone(),
             rule: self.rule.clone(),
-            options: options.clone(),
+            job: self.job.clone(),
             backoff: self.job.backoff(),
             gate: self.passage()?,
             lock_timeout: config.lock_timeout,
@@ -172,7 +185,7 @@ impl Worker {
         pace: &mut Pace,
         progress: &mut Progress,
     ) -> Result<(), Stop> {
-        self.refuse_touched().await?;
+        self.refuse_touched(outcome.touched)?;
         let now = self.engine.inner.clock.now();
         progress.add(now, outcome.changed);
         // A chunk of another size says nothing about the present one, and one of few candidates nothing
@@ -271,7 +284,7 @@ impl Lane {
                     shared.gate.rest(took).await;
                     done
                 }
-                None => store.skip_slice_step(&shared.lease, slice).await?,
+                None => self.leave(slice, rows).await?,
             };
             if done {
                 return Ok(());
@@ -283,24 +296,9 @@ impl Lane {
     /// walk by key, which can tell the one that makes the trouble from the others.
     async fn step(&self, slice: &Slice, rows: i64) -> Result<Option<SliceOutcome>, Stop> {
         let shared = &self.shared;
-        let inner = &shared.engine.inner;
         let mut attempt = 0;
         loop {
-            let now = inner.clock.now();
-            let request = SliceRequest {
-                lease: &shared.lease,
-                rule: &shared.rule,
-                mode: shared.options.mode,
-                scope: &shared.options.scope,
-                slice,
-                few: rows / 8,
-                rows_per_block: shared.rows_per_block,
-                lock_timeout: shared.lock_timeout,
-                statement_timeout: shared.statement_timeout,
-                now,
-                until: now + HELD,
-            };
-            let error = match inner.store.correct_slice(&request).await {
+            let error = match self.attempt(slice, rows).await {
                 Ok(outcome) => return Ok(Some(outcome)),
                 Err(error) => error,
             };
@@ -323,6 +321,58 @@ impl Lane {
                 _ => return Err(error.into()),
             }
         }
+    }
+
+    async fn attempt(&self, slice: &Slice, rows: i64) -> Result<SliceOutcome, StoreError> {
+        let shared = &self.shared;
+        let inner = &shared.engine.inner;
+        let now = inner.clock.now();
+        let Job::Correct(options) = &shared.job else {
+            return inner.store.undo_slice(&self.undo(slice, rows)?).await;
+        };
+        let request = SliceRequest {
+            lease: &shared.lease,
+            rule: &shared.rule,
+            mode: options.mode,
+            scope: &options.scope,
+            slice,
+            few: rows / 8,
+            rows_per_block: shared.rows_per_block,
+            lock_timeout: shared.lock_timeout,
+            statement_timeout: shared.statement_timeout,
+            now,
+            until: now + HELD,
+        };
+        inner.store.correct_slice(&request).await
+    }
+
+    /// Leaves the rows of a step to a walk by key.
+    async fn leave(&self, slice: &Slice, rows: i64) -> Result<bool, Stop> {
+        let store = &self.shared.engine.inner.store;
+        Ok(match &self.shared.job {
+            Job::Correct(_) => store.skip_slice_step(&self.shared.lease, slice).await?,
+            Job::Restore(..) => store.set_aside_step(&self.undo(slice, rows)?).await?,
+        })
+    }
+
+    fn undo<'a>(&'a self, slice: &'a Slice, rows: i64) -> Result<UndoRequest<'a>, StoreError> {
+        let shared = &self.shared;
+        let Job::Restore(source, options) = &shared.job else {
+            return Err(StoreError::Other("a correction undoes nothing".into()));
+        };
+        let now = shared.engine.inner.clock.now();
+        Ok(UndoRequest {
+            lease: &shared.lease,
+            rule: &shared.rule,
+            source,
+            scope: &options.scope,
+            slice,
+            rows,
+            lock_timeout: shared.lock_timeout,
+            statement_timeout: shared.statement_timeout,
+            now,
+            until: now + HELD,
+        })
     }
 
     async fn wait_and_retry(&self, error: &StoreError, attempt: u32) -> Result<(), Stop> {

@@ -32,7 +32,7 @@ use crate::{
     facade::{Engine, public},
     plan::{drifted, plan_hash},
     store::{Lease, RunPatch, StoreError, StoredRun},
-    strategy::choose,
+    strategy::{choose, choose_undo},
 };
 
 /// Why a worker leaves its run.
@@ -53,6 +53,7 @@ impl From<StoreError> for Stop {
 }
 
 /// What the run has to do.
+#[derive(Debug, Clone)]
 pub(crate) enum Job {
     Correct(RunOptions),
     Restore(RunId, RollbackOptions),
@@ -334,7 +335,13 @@ impl Worker {
                 let facts = store.table_facts(&self.rule).await?;
                 Some(choose(&facts, options, &self.engine.inner.config))
             }
-            Job::Restore(..) => None,
+            Job::Restore(source, options) => match store.places(&self.rule, source, &options.scope).await? {
+                Some(places) => {
+                    let facts = store.table_facts(&self.rule).await?;
+                    Some(choose_undo(&facts, places, options, &self.engine.inner.config))
+                }
+                None => None,
+            },
         };
         if let Some(walk) = &walk {
             self.event("walk", &walk.reason).await?;

@@ -1,10 +1,10 @@
 //! One chunk of a walk by key, with the cure that each class of trouble allows.
 
-use amend_domain::{ErrorCode, Problem, RunState};
+use amend_domain::{ErrorCode, Problem, RollbackOptions, RunId, RunOptions, RunState};
 
 use super::{Job, Stop, Worker, search::Search};
 use crate::store::{
-    ChunkLimits, ChunkOutcome, ChunkRequest, RefusedRow, RestoreRequest, RunPatch, StoreError, Trouble, Write,
+    ChunkLimits, ChunkOutcome, ChunkRequest, Entries, RefusedRow, RestoreRequest, RunPatch, StoreError, Trouble, Write,
 };
 
 /// What is listed with a row.
@@ -12,11 +12,14 @@ const REFUSED: &str = "A constraint or trigger of the table refused the new valu
 /// Refused rows that are named in the history; all of them are listed.
 const NAMED: i64 = 10;
 
+/// Where a step begins: what a rollback goes through, and the cursor.
+type From<'a> = (Entries, Option<&'a str>);
+
 impl Worker {
     /// `None` when a pause or cancel came between two tries.
     pub(super) async fn step_with_retries(
         &mut self,
-        cursor: Option<&str>,
+        from: From<'_>,
         usual: ChunkLimits,
         search: &mut Search,
     ) -> Result<Option<ChunkOutcome>, Stop> {
@@ -26,12 +29,12 @@ impl Worker {
         loop {
             let limits = search.narrow(usual);
             let tried = match &refusal {
-                Some(error) => self.pass_over(cursor, limits, error).await,
-                None => self.step(cursor, limits).await,
+                Some(error) => self.pass_over(from, limits, error).await,
+                None => self.step(from, limits).await,
             };
             let error = match (tried, &refusal) {
                 (Ok(outcome), None) => {
-                    search.went_well(outcome.changed + outcome.skipped);
+                    search.went_well(self.dealt_with(&outcome));
                     self.breaker.went_well();
                     return Ok(Some(outcome));
                 }
@@ -65,9 +68,7 @@ impl Worker {
                     }
                     search.failed(limits.rows, one);
                 }
-                Trouble::Split
-                    if refusal.is_none() && matches!((&error, &self.job), (StoreError::Row(_), Job::Correct(_))) =>
-                {
+                Trouble::Split if refusal.is_none() && matches!(error, StoreError::Row(_)) => {
                     tracing::warn!(run.id = %self.lease.run_id, %error, "a row is refused and passed over");
                     refusal = Some(error);
                 }
@@ -83,6 +84,14 @@ impl Worker {
             if matches!(self.run.view.state, RunState::Cancelling | RunState::Pausing) {
                 return Ok(None);
             }
+        }
+    }
+
+    /// Rows of a step, as its limits count them: a rollback counts keys of the journal.
+    const fn dealt_with(&self, outcome: &ChunkOutcome) -> i64 {
+        match self.job {
+            Job::Correct(_) => outcome.changed + outcome.skipped,
+            Job::Restore(..) => outcome.scanned,
         }
     }
 
@@ -121,16 +130,31 @@ impl Worker {
 
     async fn pass_over(
         &self,
-        cursor: Option<&str>,
+        (entries, cursor): From<'_>,
         limits: ChunkLimits,
         error: &StoreError,
     ) -> Result<ChunkOutcome, StoreError> {
-        let Job::Correct(options) = &self.job else {
-            return Err(StoreError::Other("only a correction passes over rows".into()));
-        };
         let inner = &self.engine.inner;
-        let (problem, detail) = (error.problem(), error.to_string());
-        let chunk = ChunkRequest {
+        let (code, detail) = (error.problem().code, error.to_string());
+        match &self.job {
+            Job::Correct(options) => {
+                let chunk = self.correction(options, cursor, limits);
+                inner.store.fail_row(&RefusedRow { chunk: &chunk, code, message: REFUSED, detail: &detail }).await
+            }
+            Job::Restore(source, options) => {
+                let chunk = self.rollback((source, options), (entries, cursor), limits);
+                inner.store.fail_restore(&RefusedRow { chunk: &chunk, code, message: REFUSED, detail: &detail }).await
+            }
+        }
+    }
+
+    fn correction<'a>(
+        &'a self,
+        options: &'a RunOptions,
+        cursor: Option<&'a str>,
+        limits: ChunkLimits,
+    ) -> ChunkRequest<'a> {
+        ChunkRequest {
             lease: &self.lease,
             rule: &self.rule,
             mode: options.mode,
@@ -138,41 +162,40 @@ impl Worker {
             cursor,
             limits,
             write: self.write(),
-            now: inner.clock.now(),
-        };
-        let refused = RefusedRow { chunk: &chunk, code: problem.code, message: REFUSED, detail: &detail };
-        inner.store.fail_row(&refused).await
+            now: self.engine.inner.clock.now(),
+        }
+    }
+
+    fn rollback<'a>(
+        &'a self,
+        (source, options): (&'a RunId, &'a RollbackOptions),
+        (entries, cursor): From<'a>,
+        limits: ChunkLimits,
+    ) -> RestoreRequest<'a> {
+        RestoreRequest {
+            lease: &self.lease,
+            rule: &self.rule,
+            source,
+            entries,
+            on_conflict: options.on_conflict,
+            scope: &options.scope,
+            cursor,
+            limits,
+            write: self.write(),
+            now: self.engine.inner.clock.now(),
+        }
     }
 
     const fn write(&self) -> Write {
         if self.job.dry_run() { Write::Rehearse } else { Write::Commit }
     }
 
-    async fn step(&self, cursor: Option<&str>, limits: ChunkLimits) -> Result<ChunkOutcome, StoreError> {
-        let inner = &self.engine.inner;
-        let write = self.write();
-        let (lease, rule, now) = (&self.lease, &self.rule, inner.clock.now());
+    async fn step(&self, (entries, cursor): From<'_>, limits: ChunkLimits) -> Result<ChunkOutcome, StoreError> {
+        let store = &self.engine.inner.store;
         match &self.job {
-            Job::Correct(options) => {
-                let (mode, scope) = (options.mode, &options.scope);
-                inner.store.correct_chunk(&ChunkRequest { lease, rule, mode, scope, cursor, limits, write, now }).await
-            }
+            Job::Correct(options) => store.correct_chunk(&self.correction(options, cursor, limits)).await,
             Job::Restore(source, options) => {
-                let (on_conflict, scope) = (options.on_conflict, &options.scope);
-                inner
-                    .store
-                    .restore_chunk(&RestoreRequest {
-                        lease,
-                        rule,
-                        source,
-                        on_conflict,
-                        scope,
-                        cursor,
-                        limits,
-                        write,
-                        now,
-                    })
-                    .await
+                store.restore_chunk(&self.rollback((source, options), (entries, cursor), limits)).await
             }
         }
     }

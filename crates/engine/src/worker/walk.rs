@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     analysis::counts_of,
-    store::{ChunkLimits, ChunkOutcome, RunPatch},
+    store::{ChunkLimits, ChunkOutcome, Entries, RunPatch},
 };
 
 /// How the walks ended.
@@ -91,15 +91,26 @@ impl Worker {
     }
 
     /// The first walk goes as chosen. Later ones find few rows, for which stripes are not worth their
-    /// passes; rows that made trouble in company are taken one by one, which goes by key.
+    /// passes; rows that made trouble in company are taken one by one, which goes by key. So do those of
+    /// a rollback that are not where they were left.
     async fn walk_once(&mut self, walk: u32) -> Result<Walked, Stop> {
         let stripes = self.run.view.walk.as_ref().map_or(1, |w| w.stripes);
         match &self.job {
-            Job::Correct(options) if self.by_blocks() && !self.left_over => {
-                let options = options.clone();
-                self.walk_blocks(&options, walk, if walk == 1 { stripes } else { 1 }).await
+            Job::Correct(_) if self.by_blocks() && !self.left_over => {
+                self.walk_in_slices(walk, if walk == 1 { stripes } else { 1 }).await
             }
-            _ => self.walk_by_key().await,
+            Job::Restore(..) if self.by_blocks() && walk == 1 => {
+                let walked = self.walk_in_slices(walk, 1).await?;
+                let Walked::Through { changed } = walked else { return Ok(walked) };
+                if self.engine.inner.store.set_aside_rows(&self.lease.run_id).await? == 0 {
+                    return Ok(walked);
+                }
+                Ok(match self.walk_by_key(Entries::SetAside).await? {
+                    Walked::Through { changed: more } => Walked::Through { changed: changed + more },
+                    other => other,
+                })
+            }
+            _ => self.walk_by_key(Entries::Whole).await,
         }
     }
 
@@ -125,7 +136,8 @@ impl Worker {
             }
         };
         // A walk by blocks does not see what it passes over: that is what is left.
-        let skipped = self.by_blocks().then_some(self.run.view.skipped + left);
+        let passes_over = self.by_blocks() && matches!(self.job, Job::Correct(_));
+        let skipped = passes_over.then_some(self.run.view.skipped + left);
         let duration_ms = Some(self.spent());
         let patch = RunPatch { remaining: Some(left), after, skipped, duration_ms, ..RunPatch::default() };
         self.update(None, patch).await?;
@@ -140,11 +152,14 @@ impl Worker {
                 let (store, id) = (&self.engine.inner.store, &self.lease.run_id);
                 Ok(store.standing_failures(&self.rule, id, options.mode, &options.scope).await?)
             }
+            Job::Restore(_, options) if self.run.view.failed > 0 && !options.dry_run => {
+                Ok(self.engine.inner.store.standing_refusals(&self.rule, &self.lease.run_id).await?)
+            }
             _ => Ok(0),
         }
     }
 
-    async fn walk_by_key(&mut self) -> Result<Walked, Stop> {
+    async fn walk_by_key(&mut self, entries: Entries) -> Result<Walked, Stop> {
         let fixed = match self.job.batch_size() {
             BatchSize::Fixed(n) => Some(i64::from(n)),
             BatchSize::Auto => None,
@@ -168,12 +183,12 @@ impl Worker {
                 return Ok(Walked::Limit);
             };
             let narrowed = search.is_on();
-            let Some(outcome) = self.step_with_retries(cursor.as_deref(), limits, &mut search).await? else {
+            let Some(outcome) = self.step_with_retries((entries, cursor.as_deref()), limits, &mut search).await? else {
                 // The gate knows whether to pause or to cancel.
                 continue;
             };
             self.refuse_conflict(&outcome, progress.all())?;
-            self.refuse_touched().await?;
+            self.refuse_touched(outcome.touched)?;
             let now = self.engine.inner.clock.now();
             progress.add(now, outcome.changed);
             rehearsed.changed += outcome.changed;

@@ -15,6 +15,8 @@ pub(crate) enum Find {
         from_block: i64,
         to_block: i64,
     },
+    /// By `tid` alone, anywhere.
+    Anywhere,
 }
 
 impl Find {
@@ -24,6 +26,18 @@ impl Find {
             Self::ByKey => same_key(shape, "t", other),
             Self::ByTid { from_block, to_block } => {
                 format!("t.ctid = {other}.tid AND {}", blocks("t", from_block, to_block))
+            }
+            Self::Anywhere => format!("t.ctid = {other}.tid"),
+        }
+    }
+
+    /// Whether the new version of a row `u`, at `place`, lies outside of the blocks where it was looked for.
+    fn moved(self) -> Option<String> {
+        match self {
+            Self::ByKey => None,
+            Self::Anywhere => Some("true".into()),
+            Self::ByTid { from_block, to_block } => {
+                Some(format!("NOT (u.place >= '({from_block},0)'::tid AND u.place < '({to_block},0)'::tid)"))
             }
         }
     }
@@ -66,14 +80,27 @@ pub(crate) fn locked(shape: &Shape, matched: bool) -> String {
 
 /// The CTEs `upd` and `jr`, reading `locked`: each of its rows gets value `put`.
 pub(crate) fn written(shape: &Shape, find: Find, run: &str, chunk: i64, args: &mut Args) -> String {
+    // Places are worth their room where a rollback by places can follow: after a walk by blocks.
+    let (place, columns, places, group) = match find.moved() {
+        None => ("", "", String::new(), ""),
+        Some(moved) => (
+            "t.tableoid AS leaf, t.ctid AS place, ",
+            ", leaf, moved, row_tids, from_block, to_block",
+            format!(
+                ", u.leaf, {moved}, array_agg(u.place), (min(u.place)::text::point)[0]::bigint,
+                  (max(u.place)::text::point)[0]::bigint + 1"
+            ),
+            ", u.leaf, 8",
+        ),
+    };
     format!(
         "upd AS (
            UPDATE {target} t SET {column} = {put} FROM locked l WHERE {same}
-           RETURNING {keys}, l.cur, l.put, l.clash, l.before, {value} AS stored, {digest} AS after),
+           RETURNING {place}{keys}, l.cur, l.put, l.clash, l.before, {value} AS stored, {digest} AS after),
          jr AS (
-           INSERT INTO amend.journal (run_id, chunk, old_value, new_value, row_count, row_keys)
-           SELECT {run}, {chunk}, u.cur, u.stored, count(*), array_agg({key})
-           FROM upd u GROUP BY u.cur, u.stored
+           INSERT INTO amend.journal (run_id, chunk, old_value, new_value, row_count, row_keys{columns})
+           SELECT {run}, {chunk}, u.cur, u.stored, count(*), array_agg({key}){places}
+           FROM upd u GROUP BY u.cur, u.stored{group}
            RETURNING row_count)",
         target = shape.target,
         column = shape.value.quoted,

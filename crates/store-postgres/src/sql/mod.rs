@@ -19,6 +19,7 @@ pub(crate) mod restore;
 pub(crate) mod slice;
 pub(crate) mod summary;
 pub(crate) mod time;
+pub(crate) mod undo;
 
 use crate::shape::{Column, Shape};
 
@@ -53,11 +54,18 @@ pub(crate) fn journal_key(shape: &Shape, alias: &str) -> String {
 
 /// The raw keys `k1..kn` of a journalled key.
 pub(crate) fn keys_of_journal(shape: &Shape, key: &str) -> String {
-    numbered(&shape.key, ", ", |i, c| {
-        let text =
-            if shape.key.len() == 1 { key.to_owned() } else { format!("({key}::json ->> {})", i.saturating_sub(1)) };
-        format!("{} AS k{i}", c.of_text(&text))
-    })
+    numbered(&shape.key, ", ", |i, c| format!("{} AS k{i}", journalled(shape, i, c, key)))
+}
+
+/// `t.key = key` for a journalled key.
+pub(crate) fn is_journalled(shape: &Shape, target: &str, key: &str) -> String {
+    numbered(&shape.key, " AND ", |i, c| format!("{} = {}", c.of(target), journalled(shape, i, c, key)))
+}
+
+/// Column `i` of a journalled key as its own type.
+fn journalled(shape: &Shape, i: usize, column: &Column, key: &str) -> String {
+    let text = if shape.key.len() == 1 { key.to_owned() } else { format!("({key}::json ->> {})", i.saturating_sub(1)) };
+    column.of_text(&text)
 }
 
 /// `t.key = s.k` for every column of the key.

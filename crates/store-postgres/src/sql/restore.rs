@@ -4,7 +4,8 @@ use amend_domain::{ConflictPolicy, RollbackScope, Rule};
 use amend_engine::store::StoreError;
 
 use super::{
-    apply, filter, finding::classify, keys_of_journal, numbered, reference, reference::Among, same_key, symbol, time,
+    apply, failed, filter, finding::classify, key_texts, keys_of_journal, numbered, reference, reference::Among,
+    same_key, symbol, time,
 };
 use crate::{shape::Shape, tx::Args};
 
@@ -16,28 +17,52 @@ pub(crate) struct Part {
     pub len: i64,
 }
 
+/// Where entries stand, with the run that they belong to: the one that is undone, or the rollback.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum From<'a> {
+    Journal(&'a str),
+    SetAside(&'a str),
+}
+
+impl From<'_> {
+    const fn table(self) -> &'static str {
+        match self {
+            Self::Journal(_) => "amend.journal",
+            Self::SetAside(_) => "amend.set_aside",
+        }
+    }
+
+    const fn run(&self) -> &str {
+        match self {
+            Self::Journal(run) | Self::SetAside(run) => run,
+        }
+    }
+}
+
 /// `j AS (...)` with `key, was, wrote` for the keys of some parts.
-fn of_parts(parts: &[Part], only: &str, args: &mut Args) -> String {
+fn of_parts(from: From<'_>, parts: &[Part], only: &str, args: &mut Args) -> String {
     let column = |get: fn(&Part) -> i64| parts.iter().map(get).collect::<Vec<_>>();
     format!(
         "j AS MATERIALIZED (
            SELECT k.key, e.old_value AS was, e.new_value AS wrote
            FROM unnest({}, {}, {}) AS p(entry, skip, len)
-           JOIN amend.journal e ON e.id = p.entry
+           JOIN {} e ON e.run_id = {} AND e.id = p.entry
            CROSS JOIN LATERAL unnest(e.row_keys[p.skip + 1 : p.skip + p.len]) AS k(key)
            WHERE {only})",
         args.ints(&column(|p| p.entry)),
         args.ints(&column(|p| p.skip)),
         args.ints(&column(|p| p.len)),
+        from.table(),
+        args.text(from.run()),
     )
 }
 
 /// Whether a key stands twice in these parts: then a step must not take them together, because what
 /// undoing the later one finds depends on it.
-pub(crate) fn overlap(parts: &[Part], args: &mut Args) -> String {
+pub(crate) fn overlap(from: From<'_>, parts: &[Part], args: &mut Args) -> String {
     format!(
         "WITH {} SELECT count(*) <> count(DISTINCT key COLLATE \"C\") AS twice FROM j",
-        of_parts(parts, "true", args)
+        of_parts(from, parts, "true", args)
     )
 }
 
@@ -86,31 +111,59 @@ fn counts(scope: &RollbackScope) -> String {
 /// What [`restore`] needs besides the shape.
 pub(crate) struct Restore<'a> {
     pub parts: &'a [Part],
+    pub from: From<'a>,
     pub scope: &'a RollbackScope,
     pub on_conflict: ConflictPolicy,
+    /// The rollback has failed rows, which are passed over.
+    pub pass_over: bool,
     pub run: &'a str,
     pub chunk: i64,
+}
+
+/// The CTEs `j`, `seen` and `todo`: the keys of some parts, their rows, those of them to be restored.
+fn candidates(shape: &Shape, what: &Restore<'_>, args: &mut Args) -> Result<String, StoreError> {
+    let only = in_rows(shape, what.scope, "k.key", args)?;
+    let wanted = match what.on_conflict {
+        ConflictPolicy::Force => format!("(({RESTORABLE}) OR ({CHANGED}))"),
+        ConflictPolicy::Skip | ConflictPolicy::Stop => RESTORABLE.to_owned(),
+    };
+    let listed = if what.pass_over {
+        format!(" AND NOT {}", failed::stands(what.run, &key_texts(shape, "seen"), "seen.cur", args))
+    } else {
+        String::new()
+    };
+    Ok(format!(
+        "{parts}, {seen},
+         todo AS MATERIALIZED (
+           SELECT {k}, cur, was AS put, cur IS DISTINCT FROM wrote AS clash FROM seen WHERE {wanted}{listed})",
+        parts = of_parts(what.from, what.parts, &only, args),
+        seen = seen(shape, what.scope, "MATERIALIZED", args),
+        k = numbered(&shape.key, ", ", |i, _| format!("k{i}")),
+    ))
+}
+
+/// The row that these parts would restore, as `parts, symbol, cur, put`; writes nothing.
+pub(crate) fn next(shape: &Shape, what: &Restore<'_>, args: &mut Args) -> Result<String, StoreError> {
+    Ok(format!(
+        "WITH {} SELECT {} AS parts, {} AS symbol, d.cur, d.put FROM todo d JOIN {} t ON {} LIMIT 1",
+        candidates(shape, what, args)?,
+        key_texts(shape, "d"),
+        symbol(shape, "t"),
+        shape.target,
+        same_key(shape, "t", "d"),
+    ))
 }
 
 /// Restores the keys of some parts and answers with one row: the four counts, `todo`, and the
 /// [`apply::TOTALS`].
 pub(crate) fn restore(shape: &Shape, what: &Restore<'_>, args: &mut Args) -> Result<String, StoreError> {
-    let only = in_rows(shape, what.scope, "k.key", args)?;
-    let wanted = match what.on_conflict {
-        ConflictPolicy::Force => format!("({RESTORABLE}) OR ({CHANGED})"),
-        ConflictPolicy::Skip | ConflictPolicy::Stop => RESTORABLE.to_owned(),
-    };
-    let k = numbered(&shape.key, ", ", |i, _| format!("k{i}"));
     Ok(format!(
-        "WITH {parts}, {seen},
-         todo AS MATERIALIZED (
-           SELECT {k}, cur, was AS put, cur IS DISTINCT FROM wrote AS clash FROM seen WHERE {wanted}),
+        "WITH {candidates},
          {locked},
          {written}
          SELECT n.*, (SELECT count(*) FROM todo) AS todo, {totals}
          CROSS JOIN (SELECT {counts} FROM seen) n",
-        parts = of_parts(what.parts, &only, args),
-        seen = seen(shape, what.scope, "MATERIALIZED", args),
+        candidates = candidates(shape, what, args)?,
         locked = apply::locked(shape, false),
         written = apply::written(shape, apply::Find::ByKey, what.run, what.chunk, args),
         totals = apply::TOTALS,
@@ -133,7 +186,7 @@ fn of_run(shape: &Shape, run: &str, scope: &RollbackScope, args: &mut Args) -> R
 /// The next entries of a run's journal from `start` down that hold a key of the scope.
 pub(crate) fn entries(
     shape: &Shape,
-    run: &str,
+    from: From<'_>,
     scope: &RollbackScope,
     start: i64,
     most: i64,
@@ -147,16 +200,17 @@ pub(crate) fn entries(
         None => "true".into(),
     };
     Ok(format!(
-        "SELECT e.id, e.chunk, e.row_count AS rows FROM amend.journal e
+        "SELECT e.id, e.chunk, e.row_count AS rows FROM {} e
          WHERE e.run_id = {} AND e.id <= {} AND {} AND {rows} ORDER BY e.id DESC LIMIT {most}",
-        args.text(run),
+        from.table(),
+        args.text(from.run()),
         args.int(start),
         in_entry(scope, args),
     ))
 }
 
 /// What a scope says about an entry `e` of the journal.
-fn in_entry(scope: &RollbackScope, args: &mut Args) -> String {
+pub(crate) fn in_entry(scope: &RollbackScope, args: &mut Args) -> String {
     let mut all = filter::Conditions::default();
     for (column, wanted) in [("old_value", &scope.old_values), ("new_value", &scope.new_values)] {
         if let Some(wanted) = wanted {

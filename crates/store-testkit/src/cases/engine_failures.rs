@@ -30,7 +30,7 @@ pub(super) async fn refuse(f: &Fixture, condition: &str) -> anyhow::Result<()> {
     .await
 }
 
-async fn thaw(f: &Fixture) -> anyhow::Result<()> {
+pub(super) async fn thaw(f: &Fixture) -> anyhow::Result<()> {
     f.execute(&match f.kind() {
         StoreKind::Postgres => format!("DROP TRIGGER frozen ON {TICKS}"),
         StoreKind::Sqlite => "DROP TRIGGER frozen".to_owned(),
@@ -38,7 +38,7 @@ async fn thaw(f: &Fixture) -> anyhow::Result<()> {
     .await
 }
 
-async fn keys(engine: &Engine, id: &RunId) -> anyhow::Result<Vec<String>> {
+pub(super) async fn keys(engine: &Engine, id: &RunId) -> anyhow::Result<Vec<String>> {
     Ok(engine.failed_rows(&operator(), id, 0, 1_000).await?.into_iter().map(|r| r.key).collect())
 }
 
