@@ -11,6 +11,7 @@
 
 #![forbid(unsafe_code)]
 
+mod ahead;
 mod analyses;
 mod backups;
 mod bulk;
@@ -21,9 +22,11 @@ mod corrections;
 mod disk;
 mod error;
 mod failures;
+mod fat;
 mod findings;
 mod pages;
 mod people;
+mod plain;
 mod pool;
 mod pressure;
 mod prevention;
@@ -36,6 +39,7 @@ mod slices;
 mod sql;
 mod store;
 mod summarise;
+mod tally;
 mod time;
 mod unresolved;
 mod value;
