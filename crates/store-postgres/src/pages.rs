@@ -37,9 +37,12 @@ struct PageRow {
     finding: Option<String>,
 }
 
-/// What a statement may look at, one after the other, before it looks at all the rest: rows that pass
-/// are mostly found early, and rows that are rare cost one pass over the table.
-const WINDOWS: [i64; 2] = [4_000, 32_000];
+/// What the statements of a page look at, one after the other, before one looks at all the rest: rows
+/// that pass are mostly found early, and rows that are rare cost one pass over the table.
+fn windows(wanted: usize) -> [i64; 2] {
+    let first = i64::try_from(wanted).unwrap_or(i64::MAX).saturating_mul(8).clamp(1_000, 8_000);
+    [first, first * 16]
+}
 
 impl PostgresStore {
     pub(crate) async fn page(&self, rule: &Rule, query: &RowQuery) -> Result<RowPage, StoreError> {
@@ -126,7 +129,7 @@ impl<'a> Pager<'a> {
         if crate::sql::filter::reference_names_them(filter) {
             return vec![Reach::Whole];
         }
-        WINDOWS.into_iter().map(Reach::Window).chain([Reach::Whole]).collect()
+        windows(self.wanted).into_iter().map(Reach::Window).chain([Reach::Whole]).collect()
     }
 
     fn found(&self, row: PageRow) -> Result<Option<(Vec<String>, FindingRow)>, StoreError> {

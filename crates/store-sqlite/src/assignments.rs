@@ -57,6 +57,7 @@ impl Assignments for SqliteStore {
             Decision::Value(value) => (None, Some(value)),
         };
         let mut connection = self.writer.acquire(None).await?;
+        self.ahead.writes();
         sqlx::query(
             "INSERT INTO amend_assignment (rule, matches, alias_of, value, assigned_by, assigned_at)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6)
@@ -78,6 +79,7 @@ impl Assignments for SqliteStore {
 
     async fn unassign(&self, rule: &RuleSlug, matches: &[String]) -> Result<bool, StoreError> {
         let mut connection = self.writer.acquire(None).await?;
+        self.ahead.writes();
         let done = sqlx::query("DELETE FROM amend_assignment WHERE rule = ?1 AND matches = ?2")
             .bind(rule.as_str())
             .bind(to_json(matches))

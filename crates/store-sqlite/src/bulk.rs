@@ -145,6 +145,7 @@ fn time_text(at: DateTime<Utc>) -> String {
 impl Bulk for SqliteStore {
     async fn begin_bulk(&self) -> Result<Box<dyn BulkWriter>, StoreError> {
         let mut connection = self.writer.acquire(None).await?;
+        self.ahead.writes();
         forget_all(&mut connection).await?;
         execute(&mut connection, format!("PRAGMA cache_size = -{CACHE_KIB}")).await?;
         let mut transaction = self.writer.begin_on(connection).await?;

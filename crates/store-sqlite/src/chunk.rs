@@ -11,6 +11,7 @@ use chrono::{DateTime, Utc};
 use sqlx::{AssertSqlSafe, Connection as _, Row as _, SqliteConnection};
 
 use crate::{
+    ahead::Found,
     correct,
     error::{corrupt, db},
     prevention, restore,
@@ -69,6 +70,18 @@ pub(crate) struct Applied {
     after: String,
 }
 
+impl Applied {
+    pub(crate) const fn of(changed: i64, before: String, after: String) -> Self {
+        Self { changed, skipped: 0, before, after }
+    }
+
+    /// No candidates.
+    pub(crate) fn nothing() -> Self {
+        let nothing = digest("");
+        Self::of(0, nothing.clone(), nothing)
+    }
+}
+
 /// The kinds of step.
 #[derive(Clone, Copy)]
 pub(crate) enum Work<'a> {
@@ -79,15 +92,28 @@ pub(crate) enum Work<'a> {
 }
 
 impl Work<'_> {
-    async fn step(self, connection: &mut SqliteConnection, run: RunNow) -> Result<Step, StoreError> {
+    async fn step(
+        self,
+        store: &SqliteStore,
+        connection: &mut SqliteConnection,
+        run: RunNow,
+        ready: Ready,
+    ) -> Result<Step, StoreError> {
         let no = run.chunks + 1;
         match self {
-            Self::Correct(request) => correct::step(connection, request, no, run.failed > 0).await,
+            Self::Correct(request) => correct::step(store, connection, request, no, run.failed > 0, ready).await,
             Self::Fail(refused) => correct::fail_row(connection, refused, run.failed > 0).await,
             Self::Restore(request) => restore::step(connection, request, no, run.failed > 0).await,
             Self::FailRestore(refused) => restore::fail_row(connection, refused, run.failed > 0).await,
         }
     }
+}
+
+/// What was found out before the step.
+pub(crate) struct Ready {
+    pub(crate) ahead: Option<Found>,
+    /// The number of this writing.
+    pub(crate) writes: i64,
 }
 
 /// Who asks for a step, and within which bounds.
@@ -115,10 +141,16 @@ impl<'a> Frame<'a> {
     /// with the step's record and the run's new counters, or nothing of it is there.
     pub(crate) async fn run(&self) -> Result<ChunkOutcome, StoreError> {
         let begun = Instant::now();
+        let ahead = match self.work {
+            Work::Correct(request) => self.store.ahead.take(request).await,
+            Work::Fail(_) | Work::Restore(_) | Work::FailRestore(_) => None,
+        };
         let mut connection = self.store.writer.acquire(Some(self.limits.lock_timeout)).await?;
+        // The connection is ours alone, so that writings are counted in their order.
+        let ready = Ready { ahead, writes: self.store.ahead.writes() };
         let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await.map_err(db)?;
         let limit = self.store.writer.limit(self.limits.statement_timeout);
-        let result = self.inside(&mut transaction, begun).await;
+        let result = self.inside(&mut transaction, begun, ready).await;
         // The time is up for statements, not for undoing them.
         drop(limit);
         match result {
@@ -136,10 +168,15 @@ impl<'a> Frame<'a> {
         }
     }
 
-    async fn inside(&self, connection: &mut SqliteConnection, begun: Instant) -> Result<ChunkOutcome, StoreError> {
+    async fn inside(
+        &self,
+        connection: &mut SqliteConnection,
+        begun: Instant,
+        ready: Ready,
+    ) -> Result<ChunkOutcome, StoreError> {
         let run = self.run_now(connection).await?;
         let no = run.chunks + 1;
-        let step = self.work.step(connection, run).await?;
+        let step = self.work.step(self.store, connection, run, ready).await?;
         let touched = step.record.as_ref().is_some_and(|r| r.applied.before != r.applied.after);
         let stands = self.write == Write::Commit && !step.halted;
         if stands {
@@ -256,8 +293,7 @@ pub(crate) async fn apply(
     candidates: i64,
 ) -> Result<Applied, StoreError> {
     if candidates == 0 {
-        let nothing = digest("");
-        return Ok(Applied { before: nothing.clone(), after: nothing, ..Applied::default() });
+        return Ok(Applied::nothing());
     }
     check_keys(connection, bound).await?;
     let (before, present, _) = picture(connection, bound).await?;

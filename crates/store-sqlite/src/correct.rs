@@ -1,25 +1,36 @@
 //! One step of a correction.
 
-use amend_engine::store::{ChunkLimits, ChunkRequest, RefusedRow, StoreError};
+use amend_engine::store::{ChunkLimits, ChunkRequest, RefusedRow, StoreError, Write};
 use sqlx::{Row as _, SqliteConnection};
 
 use crate::{
-    chunk::{Applied, Record, Step, Tally, apply, prepare},
+    ahead::State,
+    chunk::{Applied, Ready, Record, Step, Tally, apply, execute, prepare},
     error::{corrupt, db},
     failures::{self, Listing},
+    plain::{Plain, Seen},
     shape::Bound,
     sql::{and, candidates::Walk, reference},
+    store::SqliteStore,
     value::{Binds, SqlValue},
 };
 
 pub(crate) async fn step(
+    store: &SqliteStore,
     connection: &mut SqliteConnection,
     request: &ChunkRequest<'_>,
     no: i64,
     pass_over: bool,
+    ready: Ready,
 ) -> Result<Step, StoreError> {
     let bound = Bound::load(connection, request.rule).await?;
     let resolved = reference::ensure(connection, &bound).await?;
+    if !pass_over
+        && let Some(plain) = Plain::of(connection, &bound, request.mode, request.scope).await?
+        && let Some(step) = plainly(store, connection, (&bound, &plain), request, no, &resolved, ready).await?
+    {
+        return Ok(step);
+    }
     prepare(connection, &bound).await?;
     let slicer = Slicer { bound: &bound, request, walk: bound.walk(), pass_over };
     let Some(Looked { scanned, end, candidates }) = slicer.look(connection, &resolved).await? else {
@@ -33,6 +44,58 @@ pub(crate) async fn step(
         record: Some(Record { upto: slicer.key_text(connection, &end).await?, applied }),
         halted: false,
     })
+}
+
+/// The step where nothing is peculiar. `None`, with nothing done, where something turns out to be.
+async fn plainly(
+    store: &SqliteStore,
+    connection: &mut SqliteConnection,
+    (bound, plain): (&Bound<'_>, &Plain<'_>),
+    request: &ChunkRequest<'_>,
+    no: i64,
+    resolved: &str,
+    ready: Ready,
+) -> Result<Option<Step>, StoreError> {
+    let version: i64 = sqlx::query_scalar("PRAGMA data_version").fetch_one(&mut *connection).await.map_err(db)?;
+    let slicer = Slicer { bound, request, walk: bound.walk(), pass_over: false };
+    let after = match slicer.start()?.as_ref().map(|place| place.0.as_slice()) {
+        None => None,
+        Some([SqlValue::Int(n)]) => Some(*n),
+        Some(_) => return Ok(None),
+    };
+    let before = State { version, writes: ready.writes - 1 };
+    let seen = match ready.ahead {
+        Some(found) if found.state == before => Seen::Batch(found.batch),
+        _ => plain.read(connection, resolved, after, request.limits).await?,
+    };
+    let batch = match seen {
+        Seen::Batch(batch) => batch,
+        Seen::Peculiar => return Ok(None),
+        Seen::Nothing => {
+            execute(connection, "SAVEPOINT amend_step").await?;
+            return Ok(Some(Step { cursor: request.cursor.map(str::to_owned), done: true, ..Step::default() }));
+        }
+    };
+    let end = Place(vec![SqlValue::Int(batch.end)]);
+    let done = !slicer.any_after(connection, &end).await?;
+    if !done && request.write == Write::Commit {
+        store.ahead.begin(store, request, batch.end, State { version, writes: ready.writes });
+    }
+    execute(connection, "SAVEPOINT amend_step").await?;
+    let Some(applied) = plain.write(connection, resolved, &batch).await? else {
+        execute(connection, "ROLLBACK TO amend_step").await?;
+        execute(connection, "RELEASE amend_step").await?;
+        return Ok(None);
+    };
+    batch.journal(connection, request.lease.run_id.as_str(), no).await?;
+    reference::forget(connection, bound).await?;
+    Ok(Some(Step {
+        cursor: Some(end.to_text(slicer.walk)),
+        done,
+        tally: Tally { scanned: batch.scanned, changed: applied.changed, ..Tally::default() },
+        record: Some(Record { upto: slicer.key_text(connection, &end).await?, applied }),
+        halted: false,
+    }))
 }
 
 /// Puts the next candidate on the list of failed rows.

@@ -11,6 +11,7 @@
 
 #![forbid(unsafe_code)]
 
+mod ahead;
 mod analyses;
 mod assignments;
 mod backups;
@@ -22,9 +23,11 @@ mod corrections;
 mod disk;
 mod error;
 mod failures;
+mod fat;
 mod findings;
 mod pages;
 mod people;
+mod plain;
 mod pool;
 mod pressure;
 mod prevention;
@@ -37,6 +40,7 @@ mod slices;
 mod sql;
 mod store;
 mod summarise;
+mod tally;
 mod time;
 mod undo;
 mod unresolved;

@@ -23,6 +23,8 @@ use crate::{SqliteOptions, error::db};
 const BUSY: Duration = Duration::from_secs(5);
 /// How long a caller waits for a connection of ours.
 const OUR_TURN: Duration = Duration::from_secs(30);
+/// How long opening a file may take where one can do without.
+const TO_CONNECT: Duration = Duration::from_millis(200);
 /// SQLite asks whether to go on after so many of its instructions: a few ten microseconds.
 const INSTRUCTIONS_A_LOOK: i32 = 20_000;
 
@@ -135,6 +137,16 @@ impl Readers {
         self.pool.acquire().await.map_err(db)
     }
 
+    /// One that nobody uses, if there is one or one more may be made; waits for nobody's.
+    pub(crate) async fn try_acquire(&self) -> Option<PoolConnection<Sqlite>> {
+        let idle = self.pool.try_acquire();
+        if idle.is_some() || self.pool.size() >= self.pool.options().get_max_connections() {
+            return idle;
+        }
+        // Somebody may have been quicker.
+        tokio::time::timeout(TO_CONNECT, self.pool.acquire()).await.ok()?.ok()
+    }
+
     pub(crate) async fn close(&self) {
         self.pool.close().await;
     }
@@ -154,6 +166,8 @@ fn connect_options(path: &Path, options: &SqliteOptions) -> SqliteConnectOptions
         .pragma("cache_size", format!("-{}", options.cache_kib))
         // Candidates and resolved references are held here; they are a few megabytes.
         .pragma("temp_store", "memory")
+        // SQLite runs in a thread of its own; rows cross over to us in heaps, not one by one.
+        .row_buffer_size(1_000)
         .disable_statement_logging()
 }
 

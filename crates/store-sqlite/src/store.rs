@@ -3,12 +3,14 @@
 use std::{
     path::{Path, PathBuf},
     str::FromStr as _,
+    sync::Arc,
 };
 
 use amend_engine::store::StoreError;
 use sqlx::sqlite::SqliteConnectOptions;
 
 use crate::{
+    ahead::Ahead,
     disk,
     error::db,
     pool::{Readers, Writer},
@@ -49,6 +51,7 @@ pub struct SqliteStore {
     pub(crate) cache_kib: u32,
     pub(crate) writer: Writer,
     pub(crate) readers: Readers,
+    pub(crate) ahead: Arc<Ahead>,
 }
 
 impl SqliteStore {
@@ -72,7 +75,7 @@ impl SqliteStore {
         drop(writer.acquire(None).await?);
         let mut reader = readers.acquire().await?;
         sqlx::query("SELECT count(*) FROM sqlite_schema").execute(&mut *reader).await.map_err(db)?;
-        Ok(Self { path, writable, cache_kib: options.cache_kib, writer, readers })
+        Ok(Self { path, writable, cache_kib: options.cache_kib, writer, readers, ahead: Arc::default() })
     }
 
     /// Closes all connections; SQLite then folds the write-ahead log into the file.

@@ -3,21 +3,22 @@
 use std::collections::{HashMap, HashSet};
 
 use amend_domain::{
-    Finding, GroupCount, Rule, Scope, Summary,
+    ColumnName, Finding, GroupCount, Rule, Scope, Summary,
     analysis::DimensionCount,
     finding::{Resolution, classify},
 };
 use amend_engine::store::StoreError;
 use chrono::{DateTime, Utc};
 use futures::TryStreamExt as _;
-use sqlx::{Row as _, SqliteConnection};
+use sqlx::{Row as _, SqliteConnection, sqlite::SqliteRow};
 
 use crate::{
     error::db,
     pool::begin_read,
     shape::Bound,
-    sql::{reference::resolution, text_of},
+    sql::{numbered, reference::resolution, text_of},
     store::SqliteStore,
+    tally,
     time::of_target,
     unresolved::earlier,
     value::{Binds, SqlValue},
@@ -28,6 +29,9 @@ type Match = Option<Vec<String>>;
 /// What the reference says: its kind, and the value that resolves.
 type Said = (i64, Option<String>);
 
+/// The values of the dimensions, and rows with them.
+type Part = (Vec<Option<String>>, i64);
+
 /// Rows with the same match columns and value.
 struct Group {
     matches: Match,
@@ -36,14 +40,24 @@ struct Group {
     first: Option<DateTime<Utc>>,
     last: Option<DateTime<Utc>>,
     /// Rows by the values of the dimensions.
-    parts: Vec<(Vec<Option<String>>, i64)>,
+    parts: Vec<Part>,
 }
 
 pub(crate) async fn summarise(store: &SqliteStore, rule: &Rule, scope: &Scope) -> Result<Summary, StoreError> {
     let mut connection = store.readers.acquire().await?;
+    let helper = tally::helper(store).await?;
     let mut transaction = begin_read(&mut connection).await?;
     let bound = Bound::load(&mut transaction, rule).await?;
-    let groups = groups(&mut transaction, &bound, scope).await?;
+    let helper = match helper {
+        Some(helper) => helper.begin().await?,
+        None => None,
+    };
+    // A scope mostly has an index, and few rows.
+    let counted = if *scope == Scope::default() { tally::count(&mut transaction, helper, &bound).await? } else { None };
+    let groups = match counted {
+        Some(counted) => put_together(&bound, counted)?,
+        None => groups(&mut transaction, &bound, scope).await?,
+    };
     let used: HashSet<&Vec<String>> = groups.iter().filter_map(|g| g.matches.as_ref()).collect();
     let symbols_referenced = whole(used.len());
     let (said, symbols_unused) = reference(&mut transaction, &bound, &used).await?;
@@ -54,45 +68,105 @@ pub(crate) async fn summarise(store: &SqliteStore, rule: &Rule, scope: &Scope) -
     Ok(summary)
 }
 
-/// The pass. Dimensions are grouped by as well, which costs less than a pass of their own; groups
-/// that differ by them alone come one after another and are put together here.
+/// Groups that differ by their dimensions alone become one.
+fn put_together(bound: &Bound<'_>, counted: tally::Groups) -> Result<Vec<Group>, StoreError> {
+    let width = bound.rule.target.matches.len();
+    let mut counted: Vec<_> = counted.into_iter().collect();
+    counted.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+    let mut groups: Vec<Group> = Vec::with_capacity(counted.len());
+    for (key, found) in counted {
+        let mut values = tally::values(&key)?;
+        let part = (values.split_off(width + 1), found.rows);
+        let current = values.pop().flatten();
+        let matches: Match = values.into_iter().collect();
+        let (first, last) = (of_target(&found.first.value()), of_target(&found.last.value()));
+        match groups.last_mut() {
+            Some(group) if group.matches == matches && group.current == current => {
+                group.rows += found.rows;
+                group.first = earlier(group.first, first);
+                group.last = group.last.max(last);
+                group.parts.push(part);
+            }
+            _ => groups.push(Group { matches, current, rows: found.rows, first, last, parts: vec![part] }),
+        }
+    }
+    Ok(groups)
+}
+
+/// The pass by the database. Dimensions are grouped by as well, which costs less than a pass of their own; groups
+/// that differ by them alone are put together before they leave the database.
 async fn groups(connection: &mut SqliteConnection, bound: &Bound<'_>, scope: &Scope) -> Result<Vec<Group>, StoreError> {
-    let target = &bound.rule.target;
-    let width = target.matches.len();
-    let mut by: Vec<String> = target.matches.iter().map(|c| text_of("t", c)).collect();
-    by.push(bound.current());
-    by.extend(target.dimensions.iter().map(|c| text_of("t", c)));
-    let time = target.timestamp.as_ref().map_or_else(|| "NULL".into(), |c| format!("t.{}", c.quoted()));
     let mut binds = Binds::default();
-    let condition = bound.scope(scope, &mut binds).unwrap_or_else(|| "TRUE".into());
-    let numbers: Vec<String> = (1..=by.len()).map(|n| n.to_string()).collect();
-    let sql = format!(
-        "SELECT {}, count(*), min({time}), max({time}) FROM {} AS t WHERE {condition} GROUP BY {}",
-        by.join(", "),
-        target.table.quoted(),
-        numbers.join(", "),
-    );
+    let sql = groups_sql(bound, scope, &mut binds);
+    let width = bound.rule.target.matches.len();
+    let dimensions = bound.rule.target.dimensions.len();
     let mut groups: Vec<Group> = Vec::new();
     let mut found = binds.query(sql)?.fetch(connection);
     while let Some(row) = found.try_next().await.map_err(db)? {
         let text = |at: usize| row.try_get::<Option<String>, _>(at).map_err(db);
-        let matches: Match = (0..width).map(text).collect::<Result<Option<Vec<_>>, _>>()?;
-        let current = text(width)?;
-        let part = (width + 1..by.len()).map(text).collect::<Result<Vec<_>, _>>()?;
-        let rows: i64 = row.try_get(by.len()).map_err(db)?;
-        let first = of_target(&SqlValue::read(&row, by.len() + 1)?);
-        let last = of_target(&SqlValue::read(&row, by.len() + 2)?);
-        match groups.last_mut() {
-            Some(group) if group.matches == matches && group.current == current => {
-                group.rows += rows;
-                group.first = earlier(group.first, first);
-                group.last = group.last.max(last);
-                group.parts.push((part, rows));
-            }
-            _ => groups.push(Group { matches, current, rows, first, last, parts: vec![(part, rows)] }),
-        }
+        groups.push(Group {
+            matches: (0..width).map(text).collect::<Result<Match, _>>()?,
+            current: text(width)?,
+            rows: row.try_get(width + 1).map_err(db)?,
+            first: of_target(&SqlValue::read(&row, width + 2)?),
+            last: of_target(&SqlValue::read(&row, width + 3)?),
+            parts: parts(&row, width + 4, dimensions)?,
+        });
     }
     Ok(groups)
+}
+
+/// `SELECT m0, .., v, rows, first, last` and, where there are dimensions, their values and the rows of
+/// each as JSON arrays of one length.
+fn groups_sql(bound: &Bound<'_>, scope: &Scope, binds: &mut Binds) -> String {
+    let target = &bound.rule.target;
+    let (m, d) = (numbered("m", target.matches.len()), numbered("d", target.dimensions.len()));
+    let named = |columns: &[ColumnName], names: &[String]| -> Vec<String> {
+        columns.iter().zip(names).map(|(column, name)| format!("{} AS {name}", text_of("t", column))).collect()
+    };
+    let mut columns = named(&target.matches, &m);
+    columns.push(format!("{} AS v", bound.current()));
+    columns.extend(named(&target.dimensions, &d));
+    let time = target.timestamp.as_ref().map_or_else(|| "NULL".into(), |c| format!("t.{}", c.quoted()));
+    let condition = bound.scope(scope, binds).unwrap_or_else(|| "TRUE".into());
+    // By place: a column of the table may have one of our names.
+    let places: Vec<String> = (1..=columns.len()).map(|n| n.to_string()).collect();
+    let places = places.join(", ");
+    let fine = format!(
+        "SELECT {}, count(*) AS n, min({time}) AS a, max({time}) AS b FROM {} AS t WHERE {condition} GROUP BY {places}",
+        columns.join(", "),
+        target.table.quoted(),
+    );
+    if d.is_empty() {
+        return fine;
+    }
+    let by = format!("{}, v", m.join(", "));
+    let lists: Vec<String> = d.iter().map(|name| format!("json_group_array({name})")).collect();
+    format!(
+        "SELECT {by}, sum(n), min(a), max(b), {}, json_group_array(n) FROM ({fine}) GROUP BY {by}",
+        lists.join(", ")
+    )
+}
+
+/// Rows by the values of the dimensions, from the lists that start at a column.
+fn parts(row: &SqliteRow, first: usize, dimensions: usize) -> Result<Vec<Part>, StoreError> {
+    if dimensions == 0 {
+        return Ok(Vec::new());
+    }
+    let rows: Vec<i64> = list(row, first + dimensions)?;
+    let mut parts: Vec<Part> = rows.into_iter().map(|n| (Vec::with_capacity(dimensions), n)).collect();
+    for at in first..first + dimensions {
+        let values: Vec<Option<String>> = list(row, at)?;
+        for (part, value) in parts.iter_mut().zip(values) {
+            part.0.push(value);
+        }
+    }
+    Ok(parts)
+}
+
+fn list<T: serde::de::DeserializeOwned>(row: &SqliteRow, at: usize) -> Result<Vec<T>, StoreError> {
+    let text: &str = row.try_get(at).map_err(db)?;
+    serde_json::from_str(text).map_err(|e| StoreError::Other(format!("a list of a dimension cannot be read: {e}")))
 }
 
 /// What the reference says of the symbols in use, and how many it knows besides. The others pass by

@@ -363,3 +363,94 @@ async fn what_is_no_database_is_said_to_be_none() {
     let opened = SqliteStore::open(&place.file().display().to_string(), SqliteOptions::default()).await;
     assert!(matches!(&opened, Err(StoreError::Unsupported(text)) if text.contains("no SQLite database")), "{opened:?}");
 }
+
+/// What is read ahead of a step must not outlive what others write meanwhile.
+#[tokio::test]
+async fn what_others_write_between_two_steps_is_seen_by_the_second() {
+    let place = Place::new();
+    let store = place.store().await;
+    let mut sql = plain(&place).await;
+    let create = "CREATE TABLE ticks (id INTEGER PRIMARY KEY, part TEXT, symbol TEXT, class TEXT, seen INTEGER)";
+    run_sql(&mut sql, &ten(create)).await;
+    let lease = begin(&store, &rule(&["id"]), "r-1").await;
+    let first = correct(&store, &lease, &rule(&["id"]), None, limits(4, 9)).await.expect("a step");
+    // The reading ahead has its time.
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    run_sql(&mut sql, "UPDATE ticks SET class = 'late', seen = 1 WHERE id = 6").await;
+    let second = correct(&store, &lease, &rule(&["id"]), first.cursor.as_deref(), limits(4, 9)).await.expect("a step");
+    assert_eq!((first.changed, second.changed), (4, 4));
+    let journalled = "SELECT old_value FROM amend_journal WHERE chunk = 2 AND row_keys LIKE '%6%'";
+    assert_eq!(one_text(&mut sql, journalled).await.as_deref(), Some("late"));
+    let touched = "SELECT count(*) || '' FROM amend_chunk WHERE untouched_before <> untouched_after";
+    assert_eq!(one_text(&mut sql, touched).await.as_deref(), Some("0"));
+}
+
+#[tokio::test]
+async fn texts_with_control_characters_are_counted_and_come_back_like_any_other() {
+    let place = Place::new();
+    let store = place.store().await;
+    let mut sql = plain(&place).await;
+    run_sql(
+        &mut sql,
+        &format!(
+            "{TICKERS} CREATE TABLE ticks (id TEXT PRIMARY KEY, symbol TEXT, class TEXT, seen TEXT);
+             INSERT INTO ticks VALUES ('a' || char(31) || 'b', 'AAPL', char(31), '2026-01-01'),
+                 ('c', 'AAPL', char(2), '2026-01-02'), ('d', 'BTC', NULL, '2026-01-03'), ('\"', 'BTC', char(10), NULL);"
+        ),
+    )
+    .await;
+    let summary = store.summarise(&rule(&["id"]), &Scope::default()).await.expect("a summary");
+    let mut seen: Vec<_> = summary.groups.iter().map(|g| (g.current.as_deref(), g.rows)).collect();
+    seen.sort_unstable();
+    assert_eq!(seen, [(None, 1), (Some("\u{2}"), 1), (Some("\n"), 1), (Some("\u{1f}"), 1)]);
+    there_and_back(&place, &store, &rule(&["id"]), 4).await;
+}
+
+#[tokio::test]
+async fn rows_far_apart_by_number_are_all_counted_and_corrected() {
+    let place = Place::new();
+    let store = place.store().await;
+    let mut sql = plain(&place).await;
+    run_sql(
+        &mut sql,
+        &format!(
+            "{TICKERS} CREATE TABLE ticks (id INTEGER PRIMARY KEY, symbol TEXT, class TEXT, seen INTEGER);
+             INSERT INTO ticks VALUES ({}, 'AAPL', NULL, 3), (-5, 'BTC', '', 2), (0, 'BTC', 'x', NULL), (1, 'BTC', 'x', 9),
+                 (70000, 'BTC', 'x', 1), (9000000000, 'BTC', 'STOCK', 5), ({}, 'AAPL', 'CRYPTO', 4);",
+            i64::MIN + 1,
+            i64::MAX
+        ),
+    )
+    .await;
+    let summary = store.summarise(&rule(&["id"]), &Scope::default()).await.expect("a summary");
+    assert_eq!(summary.groups.iter().map(|g| g.rows).sum::<i64>(), 7);
+    let x = summary.groups.iter().find(|g| g.current.as_deref() == Some("x")).expect("a group");
+    let seconds = |n| chrono::DateTime::from_timestamp(n, 0);
+    assert_eq!((x.rows, x.first_seen, x.last_seen), (3, seconds(1), seconds(9)));
+    there_and_back(&place, &store, &rule(&["id"]), 7).await;
+}
+
+#[tokio::test]
+async fn times_of_several_kinds_in_one_column_are_counted_by_their_order_in_the_database() {
+    let place = Place::new();
+    let store = place.store().await;
+    let mut sql = plain(&place).await;
+    run_sql(
+        &mut sql,
+        &format!(
+            "{TICKERS} CREATE TABLE ticks (id INTEGER PRIMARY KEY, symbol TEXT, class TEXT, seen);
+             INSERT INTO ticks VALUES (1, 'AAPL', '', '2026-01-02'), (2, 'AAPL', '', 1741615200), (3, 'BTC', 'x', 7.5),
+                 (4, 'BTC', '', '2026-01-03'), (5, 'BTC', '', '2026-01-01');"
+        ),
+    )
+    .await;
+    let summary = store.summarise(&rule(&["id"]), &Scope::default()).await.expect("a summary");
+    let first = |symbol: &str, current: &str| {
+        let mut groups = summary.groups.iter();
+        let group = groups.find(|g| g.symbol.as_deref() == Some(symbol) && g.current.as_deref() == Some(current));
+        group.and_then(|g| g.first_seen).map(|t| t.timestamp())
+    };
+    assert_eq!(first("AAPL", ""), Some(1_741_615_200));
+    assert_eq!(first("BTC", ""), Some(1_767_225_600));
+    assert_eq!(first("BTC", "x"), None);
+}

@@ -22,7 +22,7 @@ impl Bound<'_> {
 /// `quote` writes a real with 17 digits, which takes five times as long as everything else here.
 /// Prices mostly have few decimals, so a number is written as whole hundred-millionths wherever that
 /// gives back the very same number.
-fn column_text(shape: &ColumnShape) -> String {
+pub(crate) fn column_text(shape: &ColumnShape) -> String {
     let column = format!("t.{}", shape.name.quoted());
     let scaled = format!("CAST({column} * 1e8 + 0.5 AS INTEGER)");
     match shape.affinity() {
