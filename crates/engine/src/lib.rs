@@ -14,6 +14,7 @@ pub mod throttle;
 
 mod analysis;
 mod config;
+mod describe;
 mod detect;
 mod facade;
 mod failures;
@@ -31,6 +32,7 @@ mod validate;
 mod worker;
 
 pub use config::EngineConfig;
+pub use describe::Wanted;
 pub use facade::{Engine, EngineParts};
 pub use plan::{Approved, plan_hash};
 pub use worker::pace::{Pace, PaceChange};

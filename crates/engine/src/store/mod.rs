@@ -21,7 +21,7 @@ mod slices;
 
 pub use backups::{BackupRequest, Backups};
 pub use bulk::{Bulk, BulkRows, BulkTable, BulkWriter, MarketDataRow, SymbolRow};
-pub use catalog::{Catalog, ColumnInfo, ServerInfo, StoreKind, TableInfo};
+pub use catalog::{Catalog, ColumnInfo, Remark, ServerInfo, StoreKind, TableInfo};
 pub use corrections::{ChunkLimits, ChunkOutcome, ChunkRequest, Corrections, JournalPair, RestoreRequest, Write};
 pub use error::{StoreError, Trouble};
 pub use failures::{Failures, RefusedRow};

@@ -18,6 +18,7 @@ pub(crate) mod restore;
 pub(crate) mod slice;
 pub(crate) mod summary;
 pub(crate) mod time;
+pub(crate) mod trigger_text;
 
 use crate::shape::{Column, Shape};
 
