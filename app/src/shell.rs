@@ -6,7 +6,7 @@ use axum::http::request::Parts;
 use leptos::{nonce::use_nonce, prelude::*};
 use leptos_meta::MetaTags;
 
-use crate::{App, pages::lazy::LazyPage};
+use crate::{App, frame::first_rule, pages::lazy::LazyPage};
 
 /// The web assets of this build. The server provides them as context.
 #[derive(Debug, Clone, Default)]
@@ -64,7 +64,7 @@ pub fn shell() -> impl IntoView {
                 {modules}
                 <MetaTags />
             </head>
-            <body data-asset-version=assets.version.clone()>
+            <body data-asset-version=assets.version.clone() data-first-rule=first_rule().to_string()>
                 <App />
                 <script type="module" nonce=use_nonce()>{start}</script>
             </body>

@@ -12,7 +12,9 @@ mod theme;
 mod top;
 
 pub use refresh::{Refresh, use_refresh};
-pub use rule::{use_link, use_rule};
+#[cfg(feature = "ssr")]
+pub(crate) use rule::first_rule;
+pub use rule::{FirstRule, use_link, use_rule};
 
 use leptos::{html, prelude::*};
 use leptos_router::components::Outlet;

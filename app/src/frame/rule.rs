@@ -1,4 +1,4 @@
-//! The rule that pages are about: `?rule=` in the URL, the default one without.
+//! The rule that pages are about: `?rule=` in the URL, the server's first one without.
 
 use amend_domain::{Rule, RuleSlug};
 use leptos::prelude::*;
@@ -10,15 +10,39 @@ use leptos_router::{
 use crate::{api::rules::list_rules, load::load_first};
 
 #[derive(Clone, Copy)]
-struct CurrentRule(Memo<RuleSlug>);
+struct CurrentRule {
+    current: Memo<RuleSlug>,
+    first: StoredValue<RuleSlug>,
+}
+
+/// The rule of pages that name none. The server looks it up for each page and puts it among the request's
+/// extensions; the document carries it to the browser.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FirstRule(pub RuleSlug);
+
+#[cfg(feature = "ssr")]
+pub(crate) fn first_rule() -> RuleSlug {
+    use_context::<axum::http::request::Parts>()
+        .and_then(|request| request.extensions.get::<FirstRule>().cloned())
+        .map_or_else(RuleSlug::default_rule, |first| first.0)
+}
+
+#[cfg(not(feature = "ssr"))]
+fn first_rule() -> RuleSlug {
+    document()
+        .body()
+        .and_then(|body| body.get_attribute("data-first-rule"))
+        .and_then(|slug| RuleSlug::parse(&slug).ok())
+        .unwrap_or_else(RuleSlug::default_rule)
+}
 
 pub(super) fn provide() {
     let query = use_query_map();
-    provide_context(CurrentRule(Memo::new(move |_| {
-        query
-            .with(|q| q.get("rule").and_then(|slug| RuleSlug::parse(&slug).ok()))
-            .unwrap_or_else(RuleSlug::default_rule)
-    })));
+    let first = StoredValue::new(first_rule());
+    let current = Memo::new(move |_| {
+        query.with(|q| q.get("rule").and_then(|slug| RuleSlug::parse(&slug).ok())).unwrap_or_else(|| first.get_value())
+    });
+    provide_context(CurrentRule { current, first });
 }
 
 /// The rule of the page.
@@ -27,7 +51,7 @@ pub(super) fn provide() {
 /// Outside the frame.
 #[must_use]
 pub fn use_rule() -> Signal<RuleSlug> {
-    expect_context::<CurrentRule>().0.into()
+    expect_context::<CurrentRule>().current.into()
 }
 
 /// Makes a link within Amend that keeps the rule: `link("/preview?finding=missing")`.
@@ -35,10 +59,10 @@ pub fn use_rule() -> Signal<RuleSlug> {
 /// # Panics
 /// Outside the frame.
 pub fn use_link() -> impl Fn(&str) -> String + Copy + Send + Sync + 'static {
-    let rule = use_rule();
+    let CurrentRule { current: rule, first } = expect_context();
     move |path: &str| {
         let rule = rule.get();
-        if rule == RuleSlug::default_rule() {
+        if rule == first.get_value() {
             return path.to_owned();
         }
         let joint = if path.contains('?') { '&' } else { '?' };

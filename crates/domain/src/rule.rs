@@ -90,6 +90,10 @@ pub struct Target {
     /// Columns that analyses group by as well (such as `timeframe`).
     #[serde(default)]
     pub dimensions: Vec<ColumnName>,
+    /// Columns that the table's own triggers write whenever a row is updated (such as `updated_at`).
+    /// A run leaves them to the triggers; its proof that it touched nothing else is about the others.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub kept_by_triggers: Vec<ColumnName>,
 }
 
 /// The table that knows the right values.
@@ -136,6 +140,7 @@ impl Rule {
                 value: ColumnName::new("asset_class"),
                 timestamp: Some(ColumnName::new("timestamp")),
                 dimensions: vec![ColumnName::new("timeframe")],
+                kept_by_triggers: Vec::new(),
             },
             reference: Reference {
                 table: TableName::new("symbols"),
@@ -173,6 +178,21 @@ impl Rule {
         }
         if self.target.matches.contains(&self.target.value) {
             return Err(Problem::field("target.value", "must not be one of target.matches"));
+        }
+        for (field, columns) in [("target.key", &self.target.key), ("target.matches", &self.target.matches)] {
+            if let Some(twice) = columns.iter().enumerate().find(|(at, c)| columns[..*at].contains(c)) {
+                return Err(Problem::field(field, &format!("names {} twice", twice.1)));
+            }
+        }
+        if self.reference.matches.contains(&self.reference.value) {
+            return Err(Problem::field("reference.value", "must not be one of reference.matches"));
+        }
+        let ours = self.target.key.iter().chain(&self.target.matches).chain([&self.target.value]);
+        if let Some(column) = ours.into_iter().find(|c| self.target.kept_by_triggers.contains(c)) {
+            return Err(Problem::field(
+                "target.kept_by_triggers",
+                &format!("must not hold {column}, which is key, match or value of the rule"),
+            ));
         }
         if self.allowed_values.iter().any(|v| crate::finding::is_blank(v)) {
             return Err(Problem::field("allowed_values", "must not hold a blank value"));

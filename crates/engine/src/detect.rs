@@ -5,7 +5,7 @@ use amend_domain::{ColumnName, Problem, Reference, Rule, RuleSlug, Target};
 use crate::store::TableInfo;
 
 /// `AssetClass`, `asset_class` and `ASSETCLASS` are one name here.
-fn plain(name: &str) -> String {
+pub(crate) fn plain(name: &str) -> String {
     name.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect()
 }
 
@@ -60,6 +60,7 @@ pub(crate) fn propose(tables: &[TableInfo]) -> Result<Rule, Problem> {
             value: column(target, &["assetclass"]).ok_or_else(missing)?,
             timestamp: column(target, &["timestamp", "ts", "time"]),
             dimensions: column(target, &["timeframe"]).into_iter().collect(),
+            kept_by_triggers: Vec::new(),
         },
         reference: Reference {
             table: reference.table.clone(),

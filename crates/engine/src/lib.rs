@@ -15,6 +15,7 @@ pub mod throttle;
 mod analysis;
 mod assignments;
 mod config;
+mod describe;
 mod detect;
 mod facade;
 mod failures;
@@ -33,6 +34,7 @@ mod validate;
 mod worker;
 
 pub use config::EngineConfig;
+pub use describe::Wanted;
 pub use facade::{Engine, EngineParts};
 pub use plan::{Approved, plan_hash};
 pub use worker::pace::{Pace, PaceChange};

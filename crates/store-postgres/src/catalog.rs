@@ -1,7 +1,7 @@
 //! What the server is, what stands in the database, and the rules.
 
 use amend_domain::{ColumnName, Rule, RuleSlug, TableName};
-use amend_engine::store::{Catalog, ColumnInfo, ServerInfo, StoreError, StoreKind, TableInfo};
+use amend_engine::store::{Catalog, ColumnInfo, Remark, ServerInfo, StoreError, StoreKind, TableInfo};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
@@ -14,6 +14,7 @@ use sqlx::{
 use crate::{
     PostgresStore,
     error::{db, json, migration, to_json},
+    probe,
     shape::lookup_name,
     tx::{Args, fetch_one},
 };
@@ -147,6 +148,11 @@ impl Catalog for PostgresStore {
             .connect_with(options)
             .await
             .map_err(db)?;
+        // Two programs that start at once wait for each other, where the server has locks of a session;
+        // elsewhere the second one fails on what the first has made, and is started again.
+        let mut conn = alone.acquire().await.map_err(db)?;
+        migrator.set_locking(probe::has_function(&mut conn, "pg_advisory_lock(bigint)").await?);
+        drop(conn);
         let result = migrator.run(&alone).await.map_err(migration);
         alone.close().await;
         result.map(|()| new)
@@ -201,6 +207,10 @@ impl Catalog for PostgresStore {
         let Some(name) = lookup_name(table) else { return Ok(None) };
         let found = self.tables_at(Some(name)).await?;
         found.into_iter().next().map(|row| row.info(table.clone())).transpose()
+    }
+
+    async fn remarks(&self, rule: &Rule) -> Result<Vec<Remark>, StoreError> {
+        self.all_remarks(rule).await
     }
 
     async fn has_rows(&self, table: &TableName) -> Result<bool, StoreError> {

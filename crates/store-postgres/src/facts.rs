@@ -7,6 +7,7 @@ use sqlx::{FromRow, PgConnection};
 use crate::{
     PostgresStore,
     error::db,
+    probe::{self, unable},
     shape::{Shape, lookup_name},
 };
 
@@ -49,14 +50,25 @@ impl Leaf {
     }
 }
 
-/// The tables that hold the target's rows.
-pub(crate) async fn leaves(conn: &mut PgConnection, rule: &Rule) -> Result<Vec<Leaf>, StoreError> {
+/// The same; the reason in words where the server has not got what the question needs.
+async fn leaves_or_reason(conn: &mut PgConnection, rule: &Rule) -> Result<Result<Vec<Leaf>, String>, StoreError> {
+    match query_leaves(conn, rule).await {
+        Ok(leaves) => Ok(Ok(leaves)),
+        Err(error) => unable(error, "this server does not tell how its tables are stored").map(Err),
+    }
+}
+
+async fn query_leaves(conn: &mut PgConnection, rule: &Rule) -> Result<Vec<Leaf>, sqlx::Error> {
     sqlx::query_as(include_str!("sql/leaves.sql"))
         .bind(lookup_name(&rule.target.table))
         .bind(&rule.target.value.0)
         .fetch_all(conn)
         .await
-        .map_err(db)
+}
+
+/// The tables that hold the target's rows.
+pub(crate) async fn leaves(conn: &mut PgConnection, rule: &Rule) -> Result<Vec<Leaf>, StoreError> {
+    query_leaves(conn, rule).await.map_err(db)
 }
 
 impl PostgresStore {
@@ -64,7 +76,12 @@ impl PostgresStore {
         let mut tx = self.reading().await?;
         // For its errors: a table or column that is not there.
         Shape::load(&mut tx, rule).await?;
-        let leaves = leaves(&mut tx, rule).await?;
+        let leaves = match leaves_or_reason(&mut tx, rule).await? {
+            Ok(leaves) => leaves,
+            Err(reason) => {
+                return Ok(TableFacts { no_blocks_because: Some(reason), leaves: 1, ..TableFacts::default() });
+            }
+        };
         // Sessions that we may not look at show no snapshot: then nothing is known of them.
         let oldest: Option<f64> = sqlx::query_scalar(
             "SELECT max(extract(epoch FROM clock_timestamp() - xact_start))::float8 FROM pg_stat_activity
@@ -73,12 +90,17 @@ impl PostgresStore {
         .fetch_one(&mut *tx)
         .await
         .map_err(db)?;
-        tx.commit().await.map_err(db)?;
-        let refusal = if leaves.is_empty() {
+        let mut refusal = if leaves.is_empty() {
             Some("the table has no partition yet".into())
         } else {
             leaves.iter().find_map(Leaf::refusal)
         };
+        if refusal.is_none()
+            && let Some(leaf) = leaves.first()
+        {
+            refusal = probe::no_ranges_because(&mut tx, &leaf.name).await?;
+        }
+        tx.commit().await.map_err(db)?;
         Ok(TableFacts {
             blocks: refusal.is_none().then(|| leaves.iter().map(|l| l.blocks).sum()),
             no_blocks_because: refusal,
@@ -90,7 +112,8 @@ impl PostgresStore {
 
     pub(crate) async fn files(&self, rule: &Rule) -> Result<Option<Footprint>, StoreError> {
         let mut tx = self.reading().await?;
-        let leaves = leaves(&mut tx, rule).await?;
+        // What cannot be seen is not shown.
+        let Ok(leaves) = leaves_or_reason(&mut tx, rule).await? else { return Ok(None) };
         let (block, wal): (i64, i64) = sqlx::query_as(
             "SELECT current_setting('block_size')::bigint, pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0')::bigint",
         )

@@ -204,12 +204,18 @@ impl Shape {
         }
         let key = target.all(&rule.target.key)?;
         let value = target.one(&rule.target.value)?;
+        let kept = target.all(&rule.target.kept_by_triggers)?;
         Ok(Self {
             key_is_unique: target.is_unique(&key)?,
             matches: target.all(&rule.target.matches)?,
             timestamp: rule.target.timestamp.as_ref().map(|c| target.one(c)).transpose()?,
             dimensions: target.all(&rule.target.dimensions)?,
-            others: target.rows.iter().filter(|r| r.name != value.name && !r.generated).map(ShapeRow::column).collect(),
+            others: target
+                .rows
+                .iter()
+                .filter(|r| r.name != value.name && !r.generated && !kept.iter().any(|k| k.name == r.name))
+                .map(ShapeRow::column)
+                .collect(),
             key,
             value,
             target: target.rows[0].sql_name.clone(),

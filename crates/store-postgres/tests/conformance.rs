@@ -5,6 +5,8 @@ use amend_engine::store::{Store, StoreKind};
 use amend_store_postgres::{PostgresOptions, PostgresStore};
 use amend_store_testkit::Subject;
 
+mod variants;
+
 fn subject() -> Subject {
     Subject {
         kind: StoreKind::Postgres,

@@ -1,7 +1,7 @@
 //! [`Catalog`]: what the database is and what stands in it.
 
 use amend_domain::{ColumnName, Rule, RuleSlug, TableName};
-use amend_engine::store::{Catalog, ColumnInfo, ServerInfo, StoreError, StoreKind, TableInfo};
+use amend_engine::store::{Catalog, ColumnInfo, Remark, ServerInfo, StoreError, StoreKind, TableInfo};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use sqlx::{AssertSqlSafe, Row as _, SqliteConnection, migrate::Migrator};
@@ -127,6 +127,29 @@ impl Catalog for SqliteStore {
         let found = info(&mut transaction, table).await?;
         transaction.commit().await.map_err(db)?;
         Ok(found)
+    }
+
+    async fn remarks(&self, rule: &Rule) -> Result<Vec<Remark>, StoreError> {
+        let mut connection = self.readers.acquire().await?;
+        let Some(target) = TableShape::load(&mut connection, &rule.target.table).await? else { return Ok(Vec::new()) };
+        let mut remarks = Vec::new();
+        let table = &rule.target.table;
+        if target.kind == TableKind::View {
+            remarks.push(Remark {
+                field: "target.table",
+                refuses: true,
+                message: format!("{table} is a view: it cannot be corrected row by row."),
+                advice: "Name the table behind it.".into(),
+            });
+        } else if target.column(&rule.target.value).is_some_and(|c| c.generated) {
+            remarks.push(Remark {
+                field: "target.value",
+                refuses: true,
+                message: format!("Column {} of {table} is generated: the database alone writes it.", rule.target.value),
+                advice: "Correct the columns that it is made from.".into(),
+            });
+        }
+        Ok(remarks)
     }
 
     async fn has_rows(&self, table: &TableName) -> Result<bool, StoreError> {

@@ -162,7 +162,7 @@ impl<'a> Bound<'a> {
         let reference = required(connection, &rule.reference.table).await?;
         let t = &rule.target;
         let of_target = t.key.iter().chain(&t.matches).chain([&t.value]).chain(&t.timestamp).chain(&t.dimensions);
-        have(&target, &t.table, of_target)?;
+        have(&target, &t.table, of_target.chain(&t.kept_by_triggers))?;
         let r = &rule.reference;
         have(&reference, &r.table, r.matches.iter().chain([&r.value]))?;
         let assigned = has_assignments(connection, rule).await?;

@@ -41,6 +41,7 @@ fn rule(key: &[&str]) -> Rule {
             value: ColumnName::new("class"),
             timestamp: Some(ColumnName::new("seen")),
             dimensions: vec![],
+            kept_by_triggers: Vec::new(),
         },
         reference: Reference {
             table: TableName::new("tickers"),

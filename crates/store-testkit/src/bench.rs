@@ -1,12 +1,15 @@
 //! The suite's own tables: `ticks` corrected from `tickers`.
 
-use amend_domain::{Assignment, ColumnName, Decision, Reference, Rule, RuleSlug, TableName, Target};
+use amend_domain::{Assignment, Decision, Rule};
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::{
     Fixture,
     backend::{literal, time_literal},
+    tables::{desk_sql, key_sql, schema_sql},
 };
+
+pub use crate::tables::{id_of, key, name, rule};
 
 /// A fixed morning, `seconds` later. The suite has no other clock.
 #[must_use]
@@ -48,31 +51,6 @@ pub fn known<'a, 'b>(ticker: impl Into<Option<&'a str>>, class: impl Into<Option
     (ticker.into().map(Into::into), class.into().map(Into::into))
 }
 
-/// The rule of the suite's tables. Three values may be written.
-#[must_use]
-pub fn rule() -> Rule {
-    Rule {
-        slug: RuleSlug::from_trusted("ticks-class"),
-        title: "Class of ticks".into(),
-        target: Target {
-            table: TableName::new("ticks"),
-            key: vec![ColumnName::new("id")],
-            matches: vec![ColumnName::new("symbol")],
-            value: ColumnName::new("class"),
-            timestamp: Some(ColumnName::new("seen_at")),
-            dimensions: vec![ColumnName::new("frame")],
-        },
-        reference: Reference {
-            table: TableName::new("tickers"),
-            matches: vec![ColumnName::new("ticker")],
-            value: ColumnName::new("class"),
-        },
-        allowed_values: ["STOCK", "ETF", "CRYPTO"].map(String::from).to_vec(),
-        allow_without_backup: false,
-        retention_days: None,
-    }
-}
-
 /// The same with any value that is not blank allowed.
 #[must_use]
 pub fn open_rule() -> Rule {
@@ -90,14 +68,17 @@ pub async fn assign(f: &Fixture, symbol: &str, decision: Decision) -> anyhow::Re
 /// Makes both tables, empty; those of an earlier round are dropped.
 pub async fn create(f: &Fixture) -> anyhow::Result<()> {
     let t = f.types();
+    let (desk, key) = key_sql(t.text);
     f.execute(&format!(
-        "DROP TABLE IF EXISTS {TICKS};
+        "{schema}
+         DROP TABLE IF EXISTS {TICKS};
          DROP TABLE IF EXISTS {TICKERS};
          CREATE TABLE {TICKS} (
-             \"id\" {int} PRIMARY KEY, \"symbol\" {text}, \"class\" {text}, \"frame\" {text}, \"seen_at\" {time},
-             \"note\" {text} NOT NULL, \"price\" {number});
+             \"id\" {int} NOT NULL, \"symbol\" {text}, \"class\" {text}, \"frame\" {text}, \"seen_at\" {time},
+             \"note\" {text} NOT NULL, \"price\" {number}{desk}{key});
          CREATE TABLE {TICKERS} (\"id\" {int} PRIMARY KEY, \"ticker\" {text}, \"venue\" {text}, \"class\" {text});
          CREATE INDEX \"tickers_ticker\" ON {TICKERS} (\"ticker\");",
+        schema = schema_sql(),
         int = t.int,
         text = t.text,
         time = t.time,
@@ -137,12 +118,13 @@ pub async fn add_ticks(f: &Fixture, ticks: &[Tick]) -> anyhow::Result<()> {
             .iter()
             .map(|t| {
                 format!(
-                    "({id}, {}, {}, {}, {}, 'it''s | note {id}', {id}.5)",
+                    "({id}, {}, {}, {}, {}, 'it''s | note {id}', {id}.5{desk})",
                     literal(t.symbol.as_deref()),
                     literal(t.class.as_deref()),
                     literal(t.frame.as_deref()),
                     time_literal(t.at.map(at)),
                     id = t.id,
+                    desk = desk_sql(t.id),
                 )
             })
             .collect();

@@ -25,12 +25,14 @@ pub mod engine_driver;
 mod list;
 pub mod model;
 pub mod properties;
+mod tables;
 
 use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
 
 use amend_engine::store::{Store, StoreError, StoreKind};
 
 pub use backend::{Backend, Held, Types};
+pub use tables::Tables;
 
 /// What opening a store gives, in time.
 pub type Opened = Pin<Box<dyn Future<Output = Result<Arc<dyn Store>, StoreError>> + Send>>;
@@ -49,19 +51,20 @@ const LONGEST_CASE: Duration = Duration::from_secs(300);
 /// One real database and the store over it.
 pub struct Fixture {
     subject: Subject,
+    tables: Tables,
     backend: Box<dyn Backend>,
     store: Arc<dyn Store>,
 }
 
 impl Fixture {
-    async fn new(subject: Subject) -> anyhow::Result<Self> {
+    async fn new(subject: Subject, tables: Tables) -> anyhow::Result<Self> {
         let backend: Box<dyn Backend> = match subject.kind {
             StoreKind::Sqlite => Box::new(backend::sqlite::SqliteBackend::create().await?),
             StoreKind::Postgres => Box::new(backend::postgres::PostgresBackend::create().await?),
         };
         let store = (subject.open)(backend.url()).await?;
         store.migrate().await?;
-        Ok(Self { subject, backend, store })
+        Ok(Self { subject, tables, backend, store })
     }
 
     #[must_use]
@@ -103,12 +106,17 @@ impl Fixture {
         self.backend.types()
     }
 
+    /// What a case writes, in the words of the tables that it works on.
+    fn words<'a>(&self, sql: &'a str) -> std::borrow::Cow<'a, str> {
+        self.tables.sql(self.subject.kind, sql)
+    }
+
     pub async fn execute(&self, sql: &str) -> anyhow::Result<()> {
-        self.backend.execute(sql).await
+        self.backend.execute(&self.words(sql)).await
     }
 
     pub async fn query(&self, sql: &str) -> anyhow::Result<Vec<Vec<Option<String>>>> {
-        self.backend.query_rows(sql).await
+        self.backend.query_rows(&self.words(sql)).await
     }
 
     /// The one number that a query gives.
@@ -121,12 +129,13 @@ impl Fixture {
     /// Every row of a table with every column and its type, in an order of its own: two pictures
     /// are equal exactly when the tables are. `table` is quoted already.
     pub async fn picture(&self, table: &str) -> anyhow::Result<Vec<String>> {
-        self.backend.picture(table).await
+        self.backend.picture(&self.words(table)).await
     }
 
     /// A second connection that has run these statements in a transaction it keeps open.
     pub async fn hold(&self, statements: &[&str]) -> anyhow::Result<Held> {
-        self.backend.hold(statements).await
+        let statements: Vec<_> = statements.iter().map(|sql| self.words(sql)).collect();
+        self.backend.hold(&statements.iter().map(AsRef::as_ref).collect::<Vec<_>>()).await
     }
 }
 
@@ -138,13 +147,27 @@ pub async fn run<F>(subject: Subject, case: F)
 where
     F: for<'a> FnOnce(&'a Fixture) -> Pin<Box<dyn Future<Output = anyhow::Result<()>> + Send + 'a>> + Send + 'static,
 {
-    let fixture = match Fixture::new(subject).await {
+    run_over(subject, Tables::Ticks, case).await;
+}
+
+/// The same over these tables.
+///
+/// # Panics
+/// When the case fails.
+pub async fn run_over<F>(subject: Subject, tables: Tables, case: F)
+where
+    F: for<'a> FnOnce(&'a Fixture) -> Pin<Box<dyn Future<Output = anyhow::Result<()>> + Send + 'a>> + Send + 'static,
+{
+    let fixture = match Fixture::new(subject, tables).await {
         Ok(fixture) => Arc::new(fixture),
         Err(error) => panic!("the fixture could not be made: {error:?}"),
     };
     let inner = Arc::clone(&fixture);
     // A task of its own, so that a panic in the case still comes to the clean-up.
-    let ended = tokio::spawn(async move { tokio::time::timeout(LONGEST_CASE, case(&inner)).await }).await;
+    let ended = tokio::spawn(tables::with(tables, subject.kind, async move {
+        tokio::time::timeout(LONGEST_CASE, case(&inner)).await
+    }))
+    .await;
     let cleaned = fixture.backend.destroy().await;
     match ended {
         Err(join) if join.is_panic() => std::panic::resume_unwind(join.into_panic()),

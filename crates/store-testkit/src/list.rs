@@ -1,12 +1,25 @@
 //! The names of all cases, and the macro that makes a test of each.
 
 /// Makes every case of the suite a test of the calling crate. The argument is the path of a
-/// `fn() -> Subject`.
+/// `fn() -> Subject`. Cases of the first list of a subject go over the suite's tables and, in the module
+/// `second_rule`, over those of [`Tables::Trades`](crate::Tables::Trades); cases listed `once` make tables
+/// of their own, are about names, or touch no rows of a rule.
 #[macro_export]
 macro_rules! conformance {
     ($subject:path) => {
-        $crate::each_case! { $subject,
-            assignments: [
+        $crate::each_list! { first $subject }
+        mod second_rule {
+            $crate::each_list! { second $subject }
+        }
+    };
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! each_list {
+    ($which:ident $subject:path) => {
+        $crate::each_case! { $which $subject,
+            assignments: [] once [
                 an_assignment_is_kept_replaced_and_taken_away,
                 assignments_belong_to_one_rule,
                 every_value_that_the_reference_gives_is_told_for_each_match,
@@ -15,7 +28,7 @@ macro_rules! conformance {
                 work_is_listed_with_its_match_columns_and_without_what_is_decided,
                 the_table_of_assignments_takes_one_decision_a_match,
             ]
-            assignments_reference: [
+            assignments_reference: [] once [
                 an_orphan_with_an_alias_is_filled_by_a_run,
                 a_choice_decides_what_the_reference_leaves_open,
                 taking_an_alias_back_makes_an_orphan_again,
@@ -29,16 +42,17 @@ macro_rules! conformance {
                 an_alias_into_a_reference_much_larger_than_the_table_is_found,
             ]
             backups: [
-                a_copy_has_every_key_and_value_and_is_listed_with_its_size,
-                names_with_quotes_spaces_and_capitals_can_be_copied_and_dropped,
                 a_run_has_one_copy_however_often_it_is_asked_for,
-                a_copy_that_cannot_be_made_leaves_nothing_behind,
-                a_copy_dropped_by_hand_is_no_longer_listed,
                 runs_that_ended_before_are_listed_with_what_they_hold,
                 a_journal_is_dropped_in_parts_and_only_of_a_marked_run,
                 a_marked_run_cannot_be_undone_and_one_being_undone_not_marked,
+            ] once [
+                a_copy_has_every_key_and_value_and_is_listed_with_its_size,
+                a_copy_that_cannot_be_made_leaves_nothing_behind,
+                a_copy_dropped_by_hand_is_no_longer_listed,
+                names_with_quotes_spaces_and_capitals_can_be_copied_and_dropped,
             ]
-            bulk: [
+            bulk: [] once [
                 rows_are_there_after_the_commit,
                 dropped_without_commit_nothing_was_there,
                 rows_are_added_to_tables_that_are_there,
@@ -46,7 +60,7 @@ macro_rules! conformance {
                 an_empty_batch_is_no_trouble,
                 the_default_rule_goes_the_whole_way_over_these_tables,
             ]
-            catalog: [
+            catalog: [] once [
                 migrations_are_applied_once,
                 the_server_says_what_it_is,
                 tables_of_amend_and_of_the_system_are_not_listed,
@@ -57,6 +71,7 @@ macro_rules! conformance {
                 a_table_has_rows_or_has_none,
                 the_owner_of_a_table_may_update_it,
                 the_right_to_update_is_asked_for_the_column,
+                what_the_database_alone_writes_or_only_shows_is_remarked,
             ]
             correct: [
                 fill_changes_missing_rows_alone,
@@ -77,10 +92,11 @@ macro_rules! conformance {
                 a_chunk_says_the_state_that_a_person_asked_for,
                 a_second_run_changes_nothing,
                 a_table_without_rows_is_done_at_once,
-                rows_that_arrive_behind_the_cursor_are_found_by_another_walk,
                 the_reference_is_read_in_each_chunks_own_transaction,
+            ] once [
+                rows_that_arrive_behind_the_cursor_are_found_by_another_walk,
             ]
-            engine_assignments: [
+            engine_assignments: [] once [
                 what_is_assigned_is_corrected_by_the_next_run,
                 a_walk_by_blocks_goes_by_what_is_assigned,
                 every_act_and_every_refusal_is_audited,
@@ -93,23 +109,19 @@ macro_rules! conformance {
                 what_another_rule_assigned_is_only_suggested,
             ]
             engine_backups: [
-                a_snapshot_holds_what_stood_there_before_the_run,
                 a_dry_run_makes_no_snapshot,
-                a_run_whose_snapshot_cannot_be_made_writes_nothing,
                 a_name_that_is_too_long_is_refused_before_the_run,
                 overwriting_without_a_backup_needs_a_rule_that_allows_it,
                 retention_drops_journal_and_copy_of_old_runs_alone,
                 a_purged_run_says_that_it_cannot_be_rolled_back,
                 a_run_that_is_being_rolled_back_keeps_its_journal,
+            ] once [
+                a_snapshot_holds_what_stood_there_before_the_run,
+                a_run_whose_snapshot_cannot_be_made_writes_nothing,
             ]
             engine_chaos: [
                 writers_and_crashes_in_any_order_lose_nothing,
-            ]
-            engine_faults: [
-                a_chunk_that_dies_at_any_await_is_there_whole_or_not_at_all,
-                a_restore_that_dies_at_any_await_is_there_whole_or_not_at_all,
-                a_run_that_dies_at_any_await_is_taken_over_and_undone_exactly,
-            ]
+            ] once []
             engine_failures: [
                 chunks_are_as_large_as_before_once_the_refused_row_is_through,
                 refused_rows_are_not_tried_again_by_the_sweep,
@@ -118,10 +130,16 @@ macro_rules! conformance {
                 a_dry_run_counts_what_would_be_refused,
                 a_table_that_refuses_every_row_opens_the_breaker_and_what_is_committed_stays,
                 a_table_that_refuses_every_row_opens_the_breaker_of_a_walk_by_blocks,
+                serialization_failures_are_retried_until_everything_is_done,
+            ] once [
                 sessions_that_are_cut_in_the_middle_of_a_chunk_lose_and_repeat_nothing,
                 sessions_that_are_cut_under_a_walk_by_blocks_lose_and_repeat_nothing,
-                serialization_failures_are_retried_until_everything_is_done,
                 a_chunk_that_loses_a_deadlock_is_tried_again,
+            ]
+            engine_faults: [] once [
+                a_chunk_that_dies_at_any_await_is_there_whole_or_not_at_all,
+                a_restore_that_dies_at_any_await_is_there_whole_or_not_at_all,
+                a_run_that_dies_at_any_await_is_taken_over_and_undone_exactly,
             ]
             engine_refusals: [
                 numbers_that_drifted_since_the_preview_stop_the_run_before_its_first_write,
@@ -132,10 +150,11 @@ macro_rules! conformance {
                 a_user_who_may_only_read_can_preview_and_not_run,
                 a_row_that_a_trigger_refuses_fails_the_run_and_everything_else_is_done,
                 a_trigger_that_touches_another_column_ends_the_run_at_that_chunk,
+                columns_that_triggers_keep_are_left_to_them,
                 a_locked_table_is_waited_for_and_then_corrected,
                 a_table_that_stays_locked_fails_the_run_with_nothing_changed,
                 a_reference_emptied_before_the_worker_came_changes_nothing,
-            ]
+            ] once []
             engine_rollbacks: [
                 a_rollback_of_a_rollback_restores_what_the_correction_wrote,
                 a_run_whose_rollback_was_undone_can_be_rolled_back_again,
@@ -144,7 +163,7 @@ macro_rules! conformance {
                 a_rollback_that_was_undone_in_part_stays_in_force,
                 a_plan_of_a_rollback_tells_what_was_written_over_what,
                 a_scope_out_of_bounds_is_refused_by_its_field,
-            ]
+            ] once []
             engine_runs: [
                 a_run_corrects_proves_and_remembers,
                 a_fill_leaves_other_values_alone_and_passes,
@@ -152,13 +171,14 @@ macro_rules! conformance {
                 a_rollback_is_a_proven_run_of_its_own,
                 a_dry_run_counts_and_changes_nothing,
                 a_limit_of_rows_is_kept_to_the_row,
-                a_verdict_names_examples_of_what_it_counts,
                 a_cancelled_run_keeps_whole_chunks_that_can_be_rolled_back,
                 a_queued_run_that_nobody_took_is_cancelled_at_once,
                 progress_is_shown_live_and_never_runs_backwards,
                 a_rollback_with_stop_does_not_start_over_a_conflict,
+            ] once [
+                a_verdict_names_examples_of_what_it_counts,
             ]
-            engine_steer: [
+            engine_steer: [] once [
                 a_paused_run_stands_still_and_resumed_it_ends_proven,
                 a_pause_lets_at_most_the_chunk_in_flight_commit,
                 a_paused_run_that_is_cancelled_is_over_at_once,
@@ -170,7 +190,7 @@ macro_rules! conformance {
                 a_resting_run_is_woken_by_a_new_pace_a_pause_and_a_cancel,
                 a_run_shared_by_several_lanes_is_paused_held_and_resumed_as_one,
             ]
-            engine_takeover: [
+            engine_takeover: [] once [
                 a_run_whose_worker_was_killed_is_taken_over_and_ends_right,
                 a_run_survives_several_killed_workers_in_a_row,
                 a_rollback_whose_worker_was_killed_is_taken_over_too,
@@ -178,7 +198,7 @@ macro_rules! conformance {
                 of_many_engines_that_want_a_run_one_drives_it,
                 a_run_killed_before_its_first_chunk_starts_where_it_was,
             ]
-            engine_undo: [
+            engine_undo: [] once [
                 a_large_run_is_undone_redone_and_undone_by_the_places_of_its_rows,
                 rows_that_moved_since_are_restored_and_what_others_wrote_stays,
                 a_table_that_was_written_anew_is_restored_by_keys,
@@ -203,8 +223,8 @@ macro_rules! conformance {
                 a_cancelled_walk_by_blocks_leaves_whole_chunks_that_roll_back,
                 a_row_that_a_trigger_refuses_is_met_by_key_and_listed,
                 only_what_the_reference_decides_is_written_by_blocks,
-            ]
-            engine_walks_shapes: [
+            ] once []
+            engine_walks_shapes: [] once [
                 partitions_are_walked_each_by_its_own_blocks,
                 a_value_that_decides_the_partition_is_walked_by_key,
                 a_corrected_column_with_an_index_is_walked_without_stripes,
@@ -222,6 +242,7 @@ macro_rules! conformance {
                 a_rehearsed_refusal_lists_nothing,
                 an_old_fence_lists_nothing,
                 a_scope_of_failed_rows_holds_these_alone,
+            ] once [
                 keys_of_any_kind_are_listed_and_found_again,
             ]
             findings: [
@@ -249,26 +270,27 @@ macro_rules! conformance {
                 a_reference_value_that_is_not_allowed_is_unresolvable,
                 an_empty_list_of_allowed_values_allows_any_that_is_not_blank,
                 allowed_values_may_hold_quotes_and_commas,
-            ]
-            findings_matrix: [
+            ] once []
+            findings_matrix: [] once [
                 sql_and_the_domain_classify_every_combination_alike,
-                sql_and_the_domain_settle_every_assignment_alike,
                 a_correction_of_every_combination_leaves_only_what_needs_a_person,
                 a_collation_blind_to_case_does_not_make_matching_or_comparing_blind,
+                sql_and_the_domain_settle_every_assignment_alike,
             ]
-            interruptions: [
+            interruptions: [] once [
                 a_statement_past_its_time_limit_is_undone_whole,
                 a_chunk_whose_worker_goes_away_is_there_whole_or_not_at_all,
                 a_restore_whose_worker_goes_away_is_there_whole_or_not_at_all,
                 a_takeover_in_the_middle_of_a_chunk_writes_nothing_twice,
             ]
             large: [
-                one_chunk_takes_more_rows_than_a_statement_has_parameters,
                 a_scope_may_name_more_symbols_than_a_statement_has_parameters,
-                long_values_and_long_symbols_are_corrected_and_come_back,
                 a_cursor_that_is_none_of_the_stores_own_is_refused,
+            ] once [
+                long_values_and_long_symbols_are_corrected_and_come_back,
+                one_chunk_takes_more_rows_than_a_statement_has_parameters,
             ]
-            leases: [
+            leases: [] once [
                 a_lease_keeps_others_out_until_it_is_over,
                 a_takeover_is_counted_and_a_renewal_by_the_same_owner_is_not,
                 a_heartbeat_prolongs_a_lease,
@@ -278,13 +300,13 @@ macro_rules! conformance {
                 claimable_are_active_runs_that_nobody_works_on,
                 a_second_server_goes_on_with_a_run_whose_worker_died,
             ]
-            memory: [
+            memory: [] once [
                 rules_are_read_back_as_they_were_saved,
                 saving_a_rule_again_replaces_it,
                 the_last_analysis_is_read_back_whole,
                 the_trend_is_read_oldest_first_since_a_time,
             ]
-            names: [
+            names: [] once [
                 integer_keys_may_be_negative_and_very_large,
                 text_keys_may_hold_quotes_newlines_backslashes_commas_and_other_scripts,
                 uuid_keys_work,
@@ -299,7 +321,7 @@ macro_rules! conformance {
                 value_and_match_columns_may_differ_in_their_text_type,
                 tables_without_row_numbers_or_with_partitions_work,
             ]
-            people: [
+            people: [] once [
                 users_are_created_once_and_read_back,
                 a_password_changes_for_its_user_alone,
                 a_session_is_good_until_it_expires,
@@ -316,16 +338,17 @@ macro_rules! conformance {
                 a_run_and_its_rollback_pass_it_and_restore_every_byte,
                 off_takes_everything_off_again,
                 the_sql_that_is_shown_is_what_is_run,
-                a_trigger_of_somebody_else_is_never_replaced,
-                a_trigger_put_in_the_place_of_ours_stays_when_ours_is_taken_off,
                 a_rule_that_has_changed_is_said_and_installed_anew,
                 a_rule_that_does_not_fit_is_refused_with_its_fault,
-                names_that_need_quotes_are_guarded_too,
                 a_table_that_is_never_free_is_told_as_locked,
                 a_check_holds_for_new_rows_first_and_then_for_all,
+            ] once [
+                a_trigger_of_somebody_else_is_never_replaced,
+                a_trigger_put_in_the_place_of_ours_stays_when_ours_is_taken_off,
+                names_that_need_quotes_are_guarded_too,
                 writers_without_rights_on_amends_tables_are_served_by_it,
             ]
-            reference: [
+            reference: [] once [
                 what_the_stores_own_import_adds_is_seen_by_the_next_chunk,
                 rules_that_share_a_reference_keep_their_own_allowed_values,
                 a_chunk_sees_what_the_chunk_before_wrote_into_its_own_reference,
@@ -348,7 +371,7 @@ macro_rules! conformance {
                 a_rollback_goes_on_where_the_stored_cursor_says,
                 an_old_fence_restores_nothing,
                 a_run_that_changed_nothing_is_rolled_back_at_once,
-            ]
+            ] once []
             restore_conflicts: [
                 counts_tell_restorable_original_changed_and_deleted_rows_apart,
                 samples_show_rows_of_each_kind,
@@ -358,8 +381,8 @@ macro_rules! conformance {
                 stop_without_a_conflict_restores_everything,
                 counts_and_the_rollback_agree,
                 a_table_emptied_since_has_only_deleted_rows,
-            ]
-            restore_refusals: [
+            ] once []
+            restore_refusals: [] once [
                 a_refused_row_is_listed_and_passed_over_until_it_changes,
                 a_row_that_is_no_longer_to_be_restored_is_not_listed,
                 a_rehearsed_refusal_and_an_old_fence_list_nothing,
@@ -371,10 +394,11 @@ macro_rules! conformance {
                 a_pair_is_an_old_and_a_new_value_at_once,
                 chunks_name_the_rows_that_they_wrote,
                 row_keys_name_single_rows,
-                keys_of_several_columns_are_named_as_rows_show_them,
                 lists_of_a_scope_hold_all_at_once,
                 a_deleted_row_is_told_by_every_scope_that_the_journal_can_answer,
                 conflict_choices_hold_within_a_scope,
+            ] once [
+                keys_of_several_columns_are_named_as_rows_show_them,
             ]
             rows: [
                 pages_of_any_size_show_every_row_once_in_every_order,
@@ -385,8 +409,8 @@ macro_rules! conformance {
                 a_full_last_page_is_the_end,
                 a_table_without_rows_gives_one_empty_page,
                 corrected_rows_leave_a_filtered_walk_without_losing_others,
-            ]
-            runs: [
+            ] once []
+            runs: [] once [
                 a_new_correction_is_read_back_as_it_was_created,
                 a_new_rollback_is_read_back_with_the_run_it_undoes,
                 a_run_that_is_not_there_is_none,
@@ -401,7 +425,7 @@ macro_rules! conformance {
                 events_are_read_in_order_from_where_one_left_off,
                 events_of_several_writers_at_once_are_all_kept,
             ]
-            runs_list: [
+            runs_list: [] once [
                 runs_are_listed_newest_first,
                 pages_of_runs_show_each_once_even_within_one_second,
                 runs_are_filtered_by_rule_state_and_kind,
@@ -419,8 +443,8 @@ macro_rules! conformance {
                 several_match_columns_match_all_together_and_are_shown_joined,
                 match_columns_may_be_numbers,
                 what_the_reference_cannot_decide_is_listed_with_its_candidates,
-            ]
-            throttle: [
+            ] once []
+            throttle: [] once [
                 nothing_waits_for_a_table_that_nobody_uses,
                 a_table_that_is_not_there_is_named,
                 sessions_that_wait_for_the_table_or_its_rows_are_counted,
@@ -437,16 +461,17 @@ macro_rules! conformance {
                 a_row_that_was_passed_over_is_corrected_by_the_next_walk,
                 a_locked_table_is_reported_within_the_lock_timeout,
                 a_trigger_that_refuses_one_row_undoes_the_whole_chunk,
-                a_constraint_that_refuses_one_row_undoes_the_whole_chunk,
                 a_trigger_that_touches_another_column_shows_in_the_digests,
                 a_busy_writer_beside_the_run_never_loses_its_values,
+            ] once [
+                a_constraint_that_refuses_one_row_undoes_the_whole_chunk,
             ]
             trouble_rights: [
                 a_missing_table_or_column_is_named_and_nothing_is_changed,
                 a_missing_dimension_or_time_column_is_named,
                 a_user_who_may_only_read_can_look_and_is_refused_to_write,
                 a_user_without_rights_on_amends_own_tables_cannot_create_a_run,
-            ]
+            ] once []
             properties: [
                 a_run_and_its_rollback_are_the_identity,
                 a_second_run_changes_nothing,
@@ -457,7 +482,7 @@ macro_rules! conformance {
                 a_rollback_after_meddling_keeps_what_others_wrote,
                 rollbacks_of_all_disjoint_scopes_are_the_rollback_of_the_whole,
                 random_tables_hold_every_kind_of_finding,
-            ]
+            ] once []
         }
     };
 }
@@ -466,17 +491,31 @@ macro_rules! conformance {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! each_case {
-    ($subject:path, $($module:ident: [$($case:ident),+ $(,)?])+) => {
+    (first $subject:path, $($module:ident: [$($case:ident),* $(,)?] once [$($once:ident),* $(,)?])+) => {
         $(
             mod $module {
-                $(
-                    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-                    async fn $case() {
-                        $crate::run($subject(), |f| Box::pin($crate::cases::$module::$case(f))).await;
-                    }
-                )+
+                $($crate::case! { $subject, Ticks, $module, $case })*
+                $($crate::case! { $subject, Ticks, $module, $once })*
             }
         )+
+    };
+    (second $subject:path, $($module:ident: [$($case:ident),* $(,)?] once [$($once:ident),* $(,)?])+) => {
+        $(
+            mod $module {
+                $($crate::case! { $subject, Trades, $module, $case })*
+            }
+        )+
+    };
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! case {
+    ($subject:path, $tables:ident, $module:ident, $case:ident) => {
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn $case() {
+            $crate::run_over($subject(), $crate::Tables::$tables, |f| Box::pin($crate::cases::$module::$case(f))).await;
+        }
     };
 }
 

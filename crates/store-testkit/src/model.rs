@@ -265,6 +265,15 @@ pub fn key_parts(rule: &Rule, key: &str) -> anyhow::Result<Vec<String>> {
     serde_json::from_str(key).with_context(|| format!("{key} is not a JSON array of texts"))
 }
 
+/// The opposite of [`key_parts`].
+#[must_use]
+pub fn key_text(parts: &[String]) -> String {
+    match parts {
+        [one] => one.clone(),
+        several => serde_json::json!(several).to_string(),
+    }
+}
+
 /// All rows that pass a filter, page by page, in the order in which the store gives them.
 pub async fn pages(
     f: &Fixture,

@@ -15,7 +15,7 @@ use crate::{
 /// The rule that a command is about.
 #[derive(Debug, Clone, Args)]
 pub struct RuleArg {
-    /// The rule [default: asset-class-correction, or the only one of amend.toml]
+    /// The rule [default: asset-class-correction, or the first there is; of several in amend.toml one must be named]
     #[arg(long, value_name = "SLUG", value_parser = slug)]
     pub rule: Option<RuleSlug>,
 }
@@ -96,9 +96,14 @@ impl Context {
     /// # Errors
     /// `RULE_NOT_FOUND`, a rule of the file that does not fit, or that none is there to be found.
     pub async fn rule(&self, arg: &RuleArg) -> Result<(Engine, RuleSlug), Problem> {
-        let slug = self.slug(arg)?;
+        let named = self.slug(arg)?;
         let engine = self.engine(Missing::Refuse).await?;
-        for (failed, problem) in self.save_rules(&engine).await? {
+        let unfit = self.save_rules(&engine).await?;
+        let slug = match named {
+            Some(slug) => slug,
+            None => engine.first_rule().await?,
+        };
+        for (failed, problem) in unfit {
             if failed == slug {
                 return Err(problem);
             }
@@ -117,15 +122,16 @@ impl Context {
         }
     }
 
-    fn slug(&self, arg: &RuleArg) -> Result<RuleSlug, Problem> {
+    /// None where neither flag nor file names one.
+    fn slug(&self, arg: &RuleArg) -> Result<Option<RuleSlug>, Problem> {
         if let Some(slug) = &arg.rule {
-            return Ok(slug.clone());
+            return Ok(Some(slug.clone()));
         }
         let rules = &self.config.rule;
         match rules.as_slice() {
-            [] => Ok(RuleSlug::default_rule()),
-            [only] => Ok(only.slug.clone()),
-            several if several.iter().any(|r| r.slug == RuleSlug::default_rule()) => Ok(RuleSlug::default_rule()),
+            [] => Ok(None),
+            [only] => Ok(Some(only.slug.clone())),
+            several if several.iter().any(|r| r.slug == RuleSlug::default_rule()) => Ok(Some(RuleSlug::default_rule())),
             several => {
                 let slugs: Vec<_> = several.iter().map(|r| r.slug.as_str()).collect();
                 Err(Problem::field("rule", "must be named, because amend.toml has several")

@@ -235,8 +235,22 @@ async fn rules(context: &Context, engine: &Engine, report: &mut Report) {
                 report.fail("rule", Problem { message: format!("{}: {}", rule.slug, problem.message), ..problem });
             }
         }
+        notes(engine, rule, report).await;
         indexes(engine, rule, report).await;
         throttle(context, engine, rule, report).await;
+    }
+}
+
+/// What a run of a rule that fits would meet, and how it would go through the table.
+async fn notes(engine: &Engine, rule: &Rule, report: &mut Report) {
+    // A rule that does not fit was told by its check.
+    let Ok(notes) = engine.rule_notes(rule).await else { return };
+    for note in notes {
+        report.warn("table", format!("{}: {}", rule.slug, note.message), note.advice);
+    }
+    match engine.walk_of(rule).await {
+        Ok(walk) => report.ok("walk", format!("{}: {}", rule.slug, walk.reason)),
+        Err(problem) => report.fail("walk", problem),
     }
 }
 

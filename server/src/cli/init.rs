@@ -2,7 +2,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use amend_domain::{ErrorCode, Problem, Rule};
-use amend_engine::Engine;
+use amend_engine::{Engine, Wanted};
 use clap::Args;
 use serde::Serialize;
 use serde_json::json;
@@ -22,16 +22,69 @@ pub struct InitArgs {
     /// Write over a file that is there
     #[arg(long)]
     force: bool,
+    /// Add the rule to the file that is there
+    #[arg(long, conflicts_with = "force")]
+    add: bool,
+    /// The table whose values are corrected, with its schema where needed: "Back Office.Trades"
+    #[arg(long, value_name = "TABLE")]
+    target: Option<String>,
+    /// The column that is corrected
+    #[arg(long, value_name = "COLUMN")]
+    value: Option<String>,
+    /// The table that knows the right values
+    #[arg(long, value_name = "TABLE")]
+    reference: Option<String>,
+    /// Its column with the right value [default: named as --value]
+    #[arg(long, value_name = "COLUMN")]
+    reference_value: Option<String>,
+    /// A column of the target and the one of the reference that it must equal; several times for several
+    #[arg(long = "match", value_name = "COLUMN=COLUMN", value_parser = pair)]
+    matches: Vec<(String, String)>,
+    /// A column of the target's key, several times for several [default: its primary key]
+    #[arg(long, value_name = "COLUMN")]
+    key: Vec<String>,
+    /// A value that may be written, several times for several [default: any that is not blank]
+    #[arg(long, value_name = "VALUE")]
+    allow: Vec<String>,
+    /// The rule's name in URLs and after --rule [default: of table and column]
+    #[arg(long)]
+    slug: Option<String>,
+    /// The rule's name for people
+    #[arg(long)]
+    title: Option<String>,
+}
+
+fn pair(text: &str) -> Result<(String, String), Problem> {
+    match text.split_once('=') {
+        Some((a, b)) if !a.is_empty() && !b.is_empty() => Ok((a.into(), b.into())),
+        _ => Err(Problem::field("match", "must be a column of the target, =, and a column of the reference")),
+    }
+}
+
+impl InitArgs {
+    fn wanted(&self) -> Wanted {
+        Wanted {
+            slug: self.slug.clone(),
+            title: self.title.clone(),
+            target: self.target.clone(),
+            key: self.key.clone(),
+            matches: self.matches.clone(),
+            value: self.value.clone(),
+            reference: self.reference.clone(),
+            reference_value: self.reference_value.clone(),
+            allowed_values: self.allow.clone(),
+        }
+    }
 }
 
 pub async fn command(global: Global, args: InitArgs) -> anyhow::Result<Exit> {
     let file = global.config.clone().unwrap_or_else(|| PathBuf::from(DEFAULT_FILE));
-    if file.exists() && !args.force {
+    if file.exists() && !args.force && !args.add {
         return Err(Problem::new(
             ErrorCode::InvalidOptions,
             format!("{} is there already; nothing was written.", file.display()),
         )
-        .advice("Use --force to write over it, or --config to write another.")
+        .advice("Use --add to add a rule to it, --force to write over it, or --config to write another.")
         .into());
     }
     // A file that is about to be made cannot be read for its settings.
@@ -40,12 +93,17 @@ pub async fn command(global: Global, args: InitArgs) -> anyhow::Result<Exit> {
     // Not migrated: looking must leave no trace.
     let store = open::open(&context.config.database.url, Missing::Refuse).await?;
     let engine = context.engine_over(store);
-    let rule = match engine.propose_rule(&context.who).await {
+    let rule = match engine.describe_rule(&context.who, &args.wanted()).await {
         Ok(rule) => rule,
+        // A field that is named says what is there itself.
+        Err(problem) if problem.field.is_some() => return Err(problem.into()),
         Err(problem) => return Err(with_tables(&engine, problem).await?.into()),
     };
-    let text = settings_file(&context.config, &rule)?;
-    write(&file, &text, args.force)?;
+    if args.add {
+        add(&file, &context.config, &rule)?;
+    } else {
+        write(&file, &settings_file(&context.config, &rule)?, args.force)?;
+    }
     if context.format() == Format::Json {
         output::json(&json!({ "file": file, "rule": rule }))?;
     } else {
@@ -61,6 +119,25 @@ async fn with_tables(engine: &Engine, problem: Problem) -> Result<Problem, Probl
     let there = if names.is_empty() { "no tables at all".to_owned() } else { names.join(", ") };
     let advice = problem.advice.clone().unwrap_or_default();
     Ok(problem.advice(format!("{advice} The database has: {there}. Nothing was written.").trim().to_owned()))
+}
+
+/// Adds a rule at the end of a file that has others.
+fn add(file: &Path, config: &Config, rule: &Rule) -> anyhow::Result<()> {
+    if config.rule.iter().any(|r| r.slug == rule.slug) {
+        return Err(Problem::field("slug", &format!("is {}, which {} has already", rule.slug, file.display()))
+            .advice("Name another with --slug. Nothing was written.")
+            .into());
+    }
+    let text = toml::to_string(&RuleFile { rule: [rule] })?;
+    let added = std::fs::OpenOptions::new()
+        .append(true)
+        .open(file)
+        .and_then(|mut out| out.write_all(format!("\n{text}").as_bytes()));
+    added.map_err(|error| {
+        Problem::new(ErrorCode::InvalidOptions, format!("{} cannot be written: {error}.", file.display()))
+            .advice("`amend init` without --add makes a new file.")
+    })?;
+    Ok(())
 }
 
 fn write(file: &Path, text: &str, force: bool) -> Result<(), Problem> {
@@ -173,6 +250,7 @@ off = {off}
 #   target.key      finds a row again: the primary key or another unique, not-null set of columns
 #   target.matches  names the reference row, in the order of reference.matches
 #   target.timestamp, target.dimensions  optional: for the charts
+#   target.kept_by_triggers  optional: columns that the table's own triggers write on every update
 #   allowed_values  what may be written; empty means anything that is not blank
 #   retention_days  optional: instead of engine.retention_days
 #   allow_without_backup  optional: true lets a caller of the REST API overwrite with createBackup false

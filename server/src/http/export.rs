@@ -52,7 +52,10 @@ pub(super) async fn rows_csv(
 async fn begin(engine: &Engine, caller: &Caller, pairs: &[(String, String)]) -> Result<(Wanted, RowPage), Problem> {
     let pairs = || pairs.iter().map(|(k, v)| (k.as_str(), v.as_str()));
     let find = |name| pairs().find(|(k, _)| *k == name).map(|(_, v)| v);
-    let slug = find("rule").map_or_else(|| Ok(RuleSlug::default_rule()), RuleSlug::parse)?;
+    let slug = match find("rule") {
+        Some(slug) => RuleSlug::parse(slug)?,
+        None => engine.first_rule().await?,
+    };
     let formulas = match find("raw") {
         None | Some("0") => Formulas::Guarded,
         Some("1") => Formulas::Raw,

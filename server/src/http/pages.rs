@@ -1,9 +1,12 @@
 //! Pages and server functions: Leptos behind the same engine as every other door.
 
-use amend_app::{App, shell};
+use amend_app::{App, frame::FirstRule, shell};
 use axum::{
     Router,
-    http::{HeaderValue, header},
+    extract::{Request, State},
+    http::{HeaderValue, Method, header},
+    middleware::{Next, from_fn_with_state},
+    response::Response,
 };
 use leptos::{
     nonce::use_nonce,
@@ -23,7 +26,20 @@ pub(super) fn routes(state: &AppState) -> Router<AppState> {
         allow_own_scripts();
     };
     let (routes, _) = generate_route_list_with_exclusions_and_ssg_and_context(App, None, context.clone());
-    Router::new().leptos_routes_with_context(state, routes, context, shell)
+    Router::new()
+        .leptos_routes_with_context(state, routes, context, shell)
+        .route_layer(from_fn_with_state(state.clone(), first_rule))
+}
+
+/// Says which rule a page without `?rule=` is about.
+async fn first_rule(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
+    // A page whose rules cannot be read says so itself.
+    if request.method() == Method::GET
+        && let Ok(slug) = state.engine.first_rule().await
+    {
+        request.extensions_mut().insert(FirstRule(slug));
+    }
+    next.run(request).await
 }
 
 /// Puts the nonce that the page's scripts carry into the page's policy. A server function renders

@@ -60,6 +60,10 @@ on_both! {
     crate::files::demo_refuses_tables_with_rows as demo_refuses_tables_with_rows,
     crate::settings::init_finds_tables_in_any_spelling as init_finds_tables_in_any_spelling,
     crate::settings::init_guesses_nothing as init_guesses_nothing,
+    crate::settings::a_rule_of_other_tables_is_found_written_and_goes_the_whole_way
+        as a_rule_of_other_tables_is_found_written_and_goes_the_whole_way,
+    crate::settings::init_names_the_field_that_it_cannot_use as init_names_the_field_that_it_cannot_use,
+    crate::settings::a_bad_rule_of_the_file_is_refused_by_its_field as a_bad_rule_of_the_file_is_refused_by_its_field,
     crate::settings::doctor_has_a_line_for_each_check as doctor_has_a_line_for_each_check,
     crate::settings::tokens_are_made_listed_and_revoked as tokens_are_made_listed_and_revoked,
     crate::settings::empty_tables_end_in_a_sentence_that_says_what_to_do

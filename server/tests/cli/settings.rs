@@ -58,7 +58,8 @@ pub async fn doctor_has_a_line_for_each_check(database: &Database) {
     database.demo(2_000);
     let report = database.json(&["doctor"]);
     let checks = report["checks"].as_array().expect("checks");
-    for name in ["database", "version", "rights", "clock", "space", "own tables", "rule", "indexes", "throttle", "runs"]
+    for name in
+        ["database", "version", "rights", "clock", "space", "own tables", "rule", "walk", "indexes", "throttle", "runs"]
     {
         let check = checks.iter().find(|c| c["check"] == name).unwrap_or_else(|| panic!("{name}: {report}"));
         let fine = name == "space" || check["status"] == "ok";
@@ -158,4 +159,145 @@ async fn a_read_only_file_is_looked_at_and_not_written() {
     assert!(doctor.out.contains("read-only"), "{}", doctor.out);
     assert_eq!(database.digest("market_data").await, before);
     database.destroy().await;
+}
+
+/// Trades whose currency instruments know: two schemas where there are schemas, mixed case, a key of two
+/// columns.
+async fn back_office(database: &Database) -> &'static str {
+    let (schema, prefix) = if database.url.starts_with("postgres") {
+        ("CREATE SCHEMA \"Back Office\";", "\"Back Office\".")
+    } else {
+        ("", "")
+    };
+    database
+        .execute(&format!(
+            "{schema}
+             CREATE TABLE {prefix}\"Trades\" (\"Desk\" VARCHAR(10) NOT NULL, \"No\" INTEGER NOT NULL,
+                 \"Instrument\" TEXT, \"Settlement Ccy\" TEXT, \"Price\" NUMERIC(10, 2),
+                 PRIMARY KEY (\"Desk\", \"No\"));
+             CREATE TABLE {prefix}\"Instruments\" (\"instrument\" VARCHAR(20) NOT NULL PRIMARY KEY,
+                 settlement_ccy TEXT);
+             INSERT INTO {prefix}\"Instruments\" VALUES ('DE0007164600', 'EUR'), ('US0378331005', 'USD');
+             INSERT INTO {prefix}\"Trades\" VALUES ('LDN', 1, 'DE0007164600', NULL, 1.5),
+                 ('LDN', 2, 'US0378331005', 'EUR', 2), ('NYC', 1, 'US0378331005', 'USD', 3),
+                 ('NYC', 2, 'GONE', NULL, 4);"
+        ))
+        .await;
+    prefix
+}
+
+pub async fn a_rule_of_other_tables_is_found_written_and_goes_the_whole_way(database: &Database) {
+    let prefix = back_office(database).await;
+    database.amend(&["init", "--allow", "EUR", "--allow", "USD"]).ends(0);
+    let settings = std::fs::read_to_string(database.folder.join("amend.toml")).expect("amend.toml");
+    for part in ["slug = \"trades-settlement-ccy\"", "key = [\"Desk\", \"No\"]", "value = \"Settlement Ccy\""] {
+        assert!(settings.contains(part), "{part} in {settings}");
+    }
+    assert_eq!(settings.contains("schema = \"Back Office\""), !prefix.is_empty(), "{settings}");
+    let rules = database.json(&["doctor"]);
+    assert!(rules["checks"].to_string().contains("trades-settlement-ccy fits"), "{rules}");
+
+    let values = format!("SELECT coalesce(\"Settlement Ccy\", '-') FROM {prefix}\"Trades\" ORDER BY \"Desk\", \"No\"");
+    let before = database.lines(&values).await;
+    let run = database.json(&["run", "--mode", "overwrite"]);
+    assert_eq!(int(&run, "changed"), 2);
+    assert_eq!(database.lines(&values).await, ["EUR", "USD", "USD", "-"]);
+    database.amend(&["rollback", text(&run, "run_id"), "--reason", "a test"]).ends(0);
+    assert_eq!(database.lines(&values).await, before);
+
+    // A second rule beside it; the same name twice is refused.
+    let more = ["init", "--add", "--target", "trades", "--reference", "instruments", "--value", "Settlement Ccy"];
+    let twice = database.amend(&[&more[..], &["--format", "json"]].concat()).ends(2);
+    assert_eq!(text(&twice.json()["error"], "field"), "slug");
+    database.amend(&[&more[..], &["--slug", "trades-again"]].concat()).ends(0);
+    let unnamed = database.amend(&["analyze", "--format", "json"]).ends(2);
+    assert!(text(&unnamed.json()["error"], "advice").contains("trades-again"));
+    database.amend(&["analyze", "--rule", "trades-again"]).ends(0);
+    // Without a file, the first rule of the database is meant.
+    std::fs::remove_file(database.folder.join("amend.toml")).expect("the file goes");
+    assert_eq!(text(&database.json(&["analyze"]), "rule"), "trades-again");
+}
+
+pub async fn init_names_the_field_that_it_cannot_use(database: &Database) {
+    back_office(database).await;
+    for (arguments, field, there) in [
+        (&["--target", "Trade"][..], "target.table", "Trades"),
+        (&["--target", "Trades", "--reference", "Instrument"], "reference.table", "Instruments"),
+        (&["--target", "Trades", "--reference", "Instruments", "--value", "Ccy"], "target.value", "Settlement Ccy"),
+        (&["--target", "Trades", "--reference", "Instruments", "--key", "Number"], "target.key", "No"),
+        (&["--target", "Trades", "--reference", "Instruments", "--key", "No"], "target.key", "(Desk, No)"),
+        (
+            &["--target", "Trades", "--reference", "Instruments", "--match", "Instrument=code"],
+            "reference.matches",
+            "instrument",
+        ),
+        (
+            &[
+                "--target",
+                "Trades",
+                "--reference",
+                "Instruments",
+                "--value",
+                "Desk",
+                "--reference-value",
+                "settlement_ccy",
+            ],
+            "target.value",
+            "target.key",
+        ),
+        (
+            &[
+                "--target",
+                "Trades",
+                "--reference",
+                "Instruments",
+                "--value",
+                "Price",
+                "--reference-value",
+                "settlement_ccy",
+            ],
+            "reference.value",
+            "numeric",
+        ),
+        (&["--target", "Trades", "--reference", "Instruments", "--allow", " "], "allowed_values", "blank"),
+        (&["--slug", "Not a slug"], "rule", "a-z"),
+    ] {
+        let refused = database.amend(&[&["init", "--format", "json"], arguments].concat());
+        let error = refused.json()["error"].clone();
+        assert_eq!(error["field"], field, "{arguments:?}: {error}");
+        assert!(error.to_string().contains(there), "{arguments:?}: {error}");
+        assert!(!database.folder.join("amend.toml").exists());
+    }
+}
+
+pub async fn a_bad_rule_of_the_file_is_refused_by_its_field(database: &Database) {
+    back_office(database).await;
+    database.amend(&["init"]).ends(0);
+    let file = database.folder.join("amend.toml");
+    let good = std::fs::read_to_string(&file).expect("amend.toml");
+    for (from, to, field, there) in [
+        ("name = \"Trades\"", "name = \"trades\"", "target.table", "Trades"),
+        ("name = \"Instruments\"", "name = \"Instrument\"", "reference.table", "There is no table"),
+        ("key = [\"Desk\", \"No\"]", "key = [\"No\"]", "target.key", "(Desk, No)"),
+        ("key = [\"Desk\", \"No\"]", "key = []", "target.key", "at least one"),
+        ("value = \"Settlement Ccy\"", "value = \"Ccy\"", "target.value", "Settlement Ccy"),
+        ("value = \"Settlement Ccy\"", "value = \"Instrument\"", "target.value", "target.matches"),
+        ("value = \"Settlement Ccy\"", "value = \"Price\"", "reference.value", "numeric"),
+        ("matches = [\"Instrument\"]", "matches = [\"Instrument\", \"Desk\"]", "reference.matches", "as many"),
+        ("matches = [\"Instrument\"]", "matches = [\"instrument\"]", "target.matches", "Instrument"),
+        ("dimensions = []", "dimensions = [\"Book\"]", "target.dimensions", "Settlement Ccy"),
+        ("dimensions = []", "dimensions = []\nkept_by_triggers = [\"Changed\"]", "target.kept_by_triggers", "Price"),
+        ("allowed_values = []", "allowed_values = [\"EUR\", \"\"]", "allowed_values", "blank"),
+    ] {
+        assert!(good.contains(from), "{from} in {good}");
+        std::fs::write(&file, good.replacen(from, to, 1)).expect("amend.toml is written");
+        for command in [&["analyze", "--format", "json"][..], &["run", "--mode", "fill", "--format", "json"]] {
+            let refused = database.amend(command);
+            let error = refused.json()["error"].clone();
+            assert_eq!(error["field"], field, "{to}: {error}");
+            assert!(error.to_string().contains(there), "{to}: {error}");
+        }
+    }
+    std::fs::write(&file, good).expect("amend.toml is written");
+    database.amend(&["analyze"]).ends(0);
 }

@@ -116,7 +116,7 @@ pub fn by_class(analysis: &Analysis, look: &Look) -> Vec<BarRow> {
         .filter(|c| shown(&c.counts, look) > 0)
         .map(|ClassCounts { class, counts, .. }| {
             let row = BarRow::new(Of::Class, class.as_deref(), *counts);
-            if class.is_some() { row } else { BarRow { label: "no class".into(), ..row } }
+            if class.is_some() { row } else { BarRow { label: "no value".into(), ..row } }
         })
         .collect()
 }

@@ -41,7 +41,7 @@ pub fn Report(analysis: Shown, again: Again) -> impl IntoView {
         <Narrowing look analysis />
         <div class="analysis-row">
             <Findings analysis look />
-            <Picture title="Findings by class" of="Class" analysis look rows=by_class follows=&[Part::Proposed] />
+            <Picture title="Findings by value" of="Value" analysis look rows=by_class follows=&[Part::Proposed] />
         </div>
         <Card title="From what they carry to what they should" note=note(look, &[Part::Current, Part::Proposed]) class="flush">
             <HeatTable matrix look />

@@ -1,4 +1,4 @@
-//! Quality by asset class: stacked bars, in shares or with the faults alone.
+//! Quality by value: stacked bars, in shares or with the faults alone.
 
 use amend_domain::{Analysis, ClassCounts, Finding};
 use leptos::prelude::*;
@@ -36,7 +36,7 @@ pub(super) fn card(analysis: Signal<Option<Analysis>>, faults_only: Signal<bool>
         }
     };
     view! {
-        <Card title="Quality by asset class" tools=tools>
+        <Card title="Quality by value" tools=tools>
             {legend}
             <div class="classes" data-testid="by-class">
                 {move || {
@@ -47,7 +47,7 @@ pub(super) fn card(analysis: Signal<Option<Analysis>>, faults_only: Signal<bool>
             {move || {
                 classes
                     .with(|all| all.len() > MOST)
-                    .then(|| view! { <a class="more" href=link("/analysis")>"All classes"</a> })
+                    .then(|| view! { <a class="more" href=link("/analysis")>"All values"</a> })
             }}
         </Card>
     }
@@ -57,13 +57,13 @@ pub(super) fn card(analysis: Signal<Option<Analysis>>, faults_only: Signal<bool>
 fn bars(classes: &[ClassCounts], faults_only: bool) -> AnyView {
     let most = classes.iter().map(faults).max().unwrap_or(0);
     if faults_only && most == 0 {
-        return view! { <p class="dim">"No class has a fault."</p> }.into_any();
+        return view! { <p class="dim">"No value has a fault."</p> }.into_any();
     }
     classes
         .iter()
         .take(MOST)
         .map(|class| {
-            let name = class.class.clone().unwrap_or_else(|| "no class".into());
+            let name = class.class.clone().unwrap_or_else(|| "no value".into());
             let (number, whole) = if faults_only { (faults(class), most) } else { (class.total, class.total) };
             let segments = Finding::ALL
                 .into_iter()

@@ -63,6 +63,19 @@ pub struct TableInfo {
     pub estimated_rows: Option<i64>,
 }
 
+/// Something about the tables of a rule that a run would meet and that only the database knows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Remark {
+    /// The field of the rule that it is about, such as `target.value`.
+    pub field: &'static str,
+    /// Whether no run can work, or whether one should only know it.
+    pub refuses: bool,
+    /// One sentence: what is there.
+    pub message: String,
+    /// What to do.
+    pub advice: String,
+}
+
 #[async_trait]
 pub trait Catalog: Send + Sync + 'static {
     fn kind(&self) -> StoreKind;
@@ -80,6 +93,10 @@ pub trait Catalog: Send + Sync + 'static {
 
     /// One table; the name must be spelled exactly.
     async fn table(&self, table: &TableName) -> Result<Option<TableInfo>, StoreError>;
+
+    /// What stands in the way of this rule's runs, beyond tables and columns that are not there: what the
+    /// database alone writes, hides or would refuse.
+    async fn remarks(&self, rule: &Rule) -> Result<Vec<Remark>, StoreError>;
 
     async fn has_rows(&self, table: &TableName) -> Result<bool, StoreError>;
 

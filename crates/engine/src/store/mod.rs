@@ -24,7 +24,7 @@ mod undo;
 pub use assignments::{Assignments, Placed};
 pub use backups::{BackupRequest, Backups};
 pub use bulk::{Bulk, BulkRows, BulkTable, BulkWriter, MarketDataRow, SymbolRow};
-pub use catalog::{Catalog, ColumnInfo, ServerInfo, StoreKind, TableInfo};
+pub use catalog::{Catalog, ColumnInfo, Remark, ServerInfo, StoreKind, TableInfo};
 pub use corrections::{
     ChunkLimits, ChunkOutcome, ChunkRequest, Corrections, Entries, JournalPair, RestoreRequest, Write,
 };

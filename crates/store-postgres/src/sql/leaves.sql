@@ -1,6 +1,6 @@
 -- $1: the target, quoted; $2: its value column. One row for each table that holds rows of it.
 WITH target AS (
-    SELECT c.oid, c.relkind, c.relhassubclass, c.relrowsecurity
+    SELECT c.oid, c.relkind, c.relhassubclass
     FROM pg_class c WHERE c.oid = to_regclass($1)
 ),
 leaf AS (
@@ -32,7 +32,8 @@ SELECT quote_ident(s.nspname) || '.' || quote_ident(c.relname) AS name,
                                  WHERE d.classid = 'pg_class'::regclass AND d.objid = i.indexrelid
                                    AND d.refclassid = 'pg_class'::regclass AND d.refobjid = c.oid
                                    AND d.refobjsubid = a.attnum))) AS value_is_indexed,
-       (SELECT t.relrowsecurity FROM target t) AS row_security,
+       -- For this user: who owns the table or may pass by has none.
+       row_security_active(c.oid) OR (SELECT row_security_active(t.oid) FROM target t) AS row_security,
        (SELECT t.relkind <> 'p' AND EXISTS (SELECT FROM pg_inherits h WHERE h.inhparent = t.oid) FROM target t)
            AS has_children,
        EXISTS (SELECT FROM part p

@@ -19,6 +19,7 @@ pub(crate) mod restore;
 pub(crate) mod slice;
 pub(crate) mod summary;
 pub(crate) mod time;
+pub(crate) mod trigger_text;
 pub(crate) mod undo;
 
 use crate::shape::{Column, Shape};

@@ -10,9 +10,10 @@ impl Bound<'_> {
     /// A text that is different for different rows of `t`: every column, told apart by type.
     /// Columns computed from others are left out; they follow the corrected one where they must.
     pub(crate) fn row_text(&self) -> String {
-        let value = &self.rule.target.value;
-        let parts: Vec<String> =
-            self.target.columns.iter().filter(|c| !c.generated && c.name != *value).map(column_text).collect();
+        let target = &self.rule.target;
+        let ours =
+            |c: &&ColumnShape| !c.generated && c.name != target.value && !target.kept_by_triggers.contains(&c.name);
+        let parts: Vec<String> = self.target.columns.iter().filter(ours).map(column_text).collect();
         let groups: Vec<String> =
             parts.chunks(MOST_ARGUMENTS).map(|group| format!("concat_ws(',', {})", group.join(", "))).collect();
         if groups.is_empty() { "''".into() } else { groups.join(" || ',' || ") }

@@ -70,8 +70,13 @@ impl Backend for PostgresBackend {
         let reader = self.reader();
         self.execute(&format!(
             "CREATE ROLE {reader} LOGIN PASSWORD 'reader';
-             GRANT USAGE ON SCHEMA public, amend TO {reader};
-             GRANT SELECT ON ALL TABLES IN SCHEMA public TO {reader};
+             DO $$ DECLARE s text; BEGIN
+               FOR s IN SELECT nspname FROM pg_namespace WHERE nspname NOT LIKE 'pg\\_%' AND nspname <> 'information_schema'
+               LOOP
+                 EXECUTE format('GRANT USAGE ON SCHEMA %I TO {reader}', s);
+                 EXECUTE format('GRANT SELECT ON ALL TABLES IN SCHEMA %I TO {reader}', s);
+               END LOOP;
+             END $$;
              GRANT ALL ON ALL TABLES IN SCHEMA amend TO {reader};
              GRANT ALL ON ALL SEQUENCES IN SCHEMA amend TO {reader};"
         ))

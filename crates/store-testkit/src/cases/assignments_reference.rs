@@ -193,6 +193,7 @@ pub async fn an_alias_of_several_columns_needs_each_of_them(f: &Fixture) -> anyh
             value: ColumnName::new("class"),
             timestamp: None,
             dimensions: Vec::new(),
+            kept_by_triggers: Vec::new(),
         },
         reference: Reference {
             table: TableName::new("tickers"),

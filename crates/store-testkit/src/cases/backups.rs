@@ -41,7 +41,7 @@ pub async fn a_copy_has_every_key_and_value_and_is_listed_with_its_size(f: &Fixt
     let rows = f.query(&format!("{ROWS} {TICKS} ORDER BY 1")).await?;
     let made = copy(f, &job.lease, "ticks_backup_20260105_100005").await?;
     assert!(made.name.ends_with("ticks_backup_20260105_100005"), "{made:?}");
-    assert_eq!((made.rows, made.source.as_str(), &made.run_id), (16, "ticks", &job.id));
+    assert_eq!((made.rows, made.source.as_str(), &made.run_id), (16, bench::name("ticks").as_str(), &job.id));
     assert_eq!((&made.rule, made.created_at), (&rule().slug, at(5)));
     assert!(made.bytes > 0, "{made:?}");
     assert_eq!(f.query(&format!("{ROWS} \"ticks_backup_20260105_100005\" ORDER BY 1")).await?, rows);

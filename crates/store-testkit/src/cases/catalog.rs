@@ -129,3 +129,32 @@ pub async fn the_right_to_update_is_asked_for_the_column(f: &Fixture) -> anyhow:
     }
     Ok(())
 }
+
+pub async fn what_the_database_alone_writes_or_only_shows_is_remarked(f: &Fixture) -> anyhow::Result<()> {
+    bench::create(f).await?;
+    assert_eq!(f.store().remarks(&bench::rule()).await?, []);
+    let text = f.types().text;
+    f.execute(&format!(
+        "CREATE TABLE \"made\" (\"id\" {int} PRIMARY KEY, \"symbol\" {text}, \"class\" {text},
+             \"short\" {text} GENERATED ALWAYS AS (upper(\"class\")) STORED);
+         CREATE VIEW \"seen\" AS SELECT * FROM \"made\";",
+        int = f.types().int,
+    ))
+    .await?;
+    for (table, value, field) in
+        [("made", "class", None), ("made", "short", Some("target.value")), ("seen", "class", Some("target.table"))]
+    {
+        let mut rule = bench::rule();
+        rule.target.table = TableName::new(table);
+        rule.target.value = ColumnName::new(value);
+        rule.target.timestamp = None;
+        rule.target.dimensions.clear();
+        let remarks = f.store().remarks(&rule).await?;
+        assert_eq!(
+            remarks.iter().map(|r| (r.refuses, r.field)).next(),
+            field.map(|field| (true, field)),
+            "{remarks:?}"
+        );
+    }
+    Ok(())
+}

@@ -115,7 +115,8 @@ async fn shaken(f: &Fixture, seed: u64, others: &mut Others) -> anyhow::Result<R
     let options = RunOptions { mode: Mode::Fill, ..RunOptions::default() };
     let id = {
         let engine = server.engine.clone();
-        let starting = async move { engine.start_run(&operator(), &rule().slug, options, None).await };
+        let slug = rule().slug;
+        let starting = async move { engine.start_run(&operator(), &slug, options, None).await };
         server.process.spawn(starting).await??.run_id
     };
     let begun = tokio::time::Instant::now();

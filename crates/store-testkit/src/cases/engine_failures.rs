@@ -8,7 +8,7 @@ use amend_engine::{Engine, store::StoreKind};
 use super::engine_walks::{WRONG, engine_over_many};
 use crate::{
     Fixture,
-    bench::{TICKS, class_of, rule},
+    bench::{TICKS, class_of, id_of, rule},
     driver::journalled,
     engine_driver::{caller, engine_with_missing, operator, over, overwrite, problem, proven, run, small},
     model::World,
@@ -19,7 +19,7 @@ pub(super) async fn refuse(f: &Fixture, condition: &str) -> anyhow::Result<()> {
     f.execute(&match f.kind() {
         StoreKind::Postgres => format!(
             "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
-                 $$ BEGIN RAISE EXCEPTION 'the secret of row %', NEW.id; END $$;
+                 $$ BEGIN RAISE EXCEPTION 'the secret of row %', NEW.\"id\"; END $$;
              CREATE TRIGGER frozen BEFORE UPDATE ON {TICKS} FOR EACH ROW WHEN ({condition}) EXECUTE FUNCTION refuse();"
         ),
         StoreKind::Sqlite => format!(
@@ -39,7 +39,7 @@ pub(super) async fn thaw(f: &Fixture) -> anyhow::Result<()> {
 }
 
 pub(super) async fn keys(engine: &Engine, id: &RunId) -> anyhow::Result<Vec<String>> {
-    Ok(engine.failed_rows(&operator(), id, 0, 1_000).await?.into_iter().map(|r| r.key).collect())
+    Ok(engine.failed_rows(&operator(), id, 0, 1_000).await?.into_iter().map(|r| id_of(&r.key)).collect())
 }
 
 async fn events(f: &Fixture, id: &RunId, kind: &str) -> anyhow::Result<usize> {

@@ -1,6 +1,6 @@
 //! What the engine refuses, and how a run ends that cannot go on: nothing is ever half done.
 
-use amend_domain::{ErrorCode, Level, Mode, Role, Rule, RuleSlug, RunOptions, RunState, Scope};
+use amend_domain::{ColumnName, ErrorCode, Level, Mode, Role, Rule, RuleSlug, RunOptions, RunState, Scope};
 use amend_engine::{
     Approved,
     store::{RunFilter, StoreKind},
@@ -124,7 +124,7 @@ async fn trigger(f: &Fixture, postgres: &str, sqlite: &str) -> anyhow::Result<()
         StoreKind::Postgres => {
             f.execute(&format!(
                 "CREATE FUNCTION act() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {postgres} RETURN NEW; END $$;
-                 CREATE TRIGGER acting BEFORE UPDATE ON {TICKS} FOR EACH ROW WHEN (NEW.id = 9) EXECUTE FUNCTION act();"
+                 CREATE TRIGGER acting BEFORE UPDATE ON {TICKS} FOR EACH ROW WHEN (NEW.\"id\" = 9) EXECUTE FUNCTION act();"
             ))
             .await
         }
@@ -146,7 +146,7 @@ pub async fn a_row_that_a_trigger_refuses_fails_the_run_and_everything_else_is_d
     let counts = World::read(f, &rule()).await?.counts(&Scope::default());
     assert_eq!((ended.changed, counts.correct, journalled(f, &ended.run_id).await?), (19, 19, 19));
     let listed = engine.failed_rows(&operator(), &ended.run_id, 0, 10).await?;
-    assert_eq!(listed.iter().map(|r| r.key.as_str()).collect::<Vec<_>>(), ["9"]);
+    assert_eq!(listed.iter().map(|r| bench::id_of(&r.key)).collect::<Vec<_>>(), ["9"]);
     assert!(listed[0].detail.as_deref().is_some_and(|d| d.contains("frozen")), "{listed:?}");
     Ok(())
 }
@@ -154,8 +154,13 @@ pub async fn a_row_that_a_trigger_refuses_fails_the_run_and_everything_else_is_d
 /// Row 9 is in the third chunk of four rows.
 pub async fn a_trigger_that_touches_another_column_ends_the_run_at_that_chunk(f: &Fixture) -> anyhow::Result<()> {
     let engine = engine_with_missing(f, 40).await?;
-    trigger(f, "NEW.note := 'meddled';", "UPDATE \"ticks\" SET \"note\" = 'meddled' WHERE \"id\" = NEW.\"id\";")
-        .await?;
+    // Not a plain assignment, which would be read from the trigger's text before the run.
+    trigger(
+        f,
+        "SELECT 'meddled' INTO NEW.note;",
+        "UPDATE \"ticks\" SET \"note\" = 'meddled' WHERE \"id\" = NEW.\"id\";",
+    )
+    .await?;
     let ended = run(&engine, &rule(), small(4)).await?;
     assert_eq!((ended.state, ended.changed, journalled(f, &ended.run_id).await?), (RunState::Failed, 12, 12));
     let error = ended.error.ok_or_else(|| anyhow::anyhow!("no error"))?;
@@ -169,6 +174,22 @@ pub async fn a_trigger_that_touches_another_column_ends_the_run_at_that_chunk(f:
     let level = engine.validate(&operator(), &rule().slug, Mode::Overwrite).await?;
     let untouched = level.levels.iter().find(|l| l.level == Level::UntouchedColumns);
     assert_eq!(untouched.map(|l| l.passed), Some(false), "{level:?}");
+    Ok(())
+}
+
+pub async fn columns_that_triggers_keep_are_left_to_them(f: &Fixture) -> anyhow::Result<()> {
+    let engine = engine_with_missing(f, 40).await?;
+    trigger(f, "SELECT 'kept' INTO NEW.note;", "UPDATE \"ticks\" SET \"note\" = 'kept' WHERE \"id\" = NEW.\"id\";")
+        .await?;
+    let mut rule = rule();
+    rule.target.kept_by_triggers = vec![ColumnName::new("note")];
+    f.store().save_rule(&rule, at(1)).await?;
+    let ended = run(&engine, &rule, small(4)).await?;
+    proven(f, &ended).await?;
+    assert_eq!(
+        (ended.changed, f.number(&format!("SELECT count(*) FROM {TICKS} WHERE \"note\" = 'kept'")).await?),
+        (40, 1)
+    );
     Ok(())
 }
 

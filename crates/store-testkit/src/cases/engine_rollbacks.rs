@@ -5,7 +5,7 @@ use amend_engine::Engine;
 
 use crate::{
     Fixture,
-    bench::{TICKS, class_of, rule},
+    bench::{TICKS, class_of, key, rule},
     driver::view,
     engine_driver::{engine_with_every_finding, operator, over, overwrite, problem, proven, run},
 };
@@ -22,8 +22,8 @@ fn all() -> RollbackScope {
     RollbackScope::default()
 }
 
-fn rows(keys: &[&str]) -> RollbackScope {
-    RollbackScope { rows: Some(keys.iter().map(|k| (*k).to_owned()).collect()), ..all() }
+fn rows(ids: &[i64]) -> RollbackScope {
+    RollbackScope { rows: Some(ids.iter().map(|id| key(*id)).collect()), ..all() }
 }
 
 async fn undone_by(f: &Fixture, id: &RunId) -> anyhow::Result<Option<RunId>> {
@@ -96,7 +96,7 @@ pub async fn what_a_partial_rollback_left_is_counted_and_rolled_back_later(f: &F
     let again = RollbackOptions { scope: part, ..RollbackOptions::default() };
     let refused = problem(engine.start_rollback(&operator(), &done.run_id, again).await)?;
     assert_eq!(refused.code, ErrorCode::AlreadyRolledBack);
-    let nowhere = RollbackOptions { scope: rows(&["4711"]), ..RollbackOptions::default() };
+    let nowhere = RollbackOptions { scope: rows(&[4711]), ..RollbackOptions::default() };
     let refused = problem(engine.start_rollback(&operator(), &done.run_id, nowhere).await)?;
     assert_eq!(refused.code, ErrorCode::WrongState);
 
@@ -110,7 +110,7 @@ pub async fn a_rollback_that_was_undone_in_part_stays_in_force(f: &Fixture) -> a
     let engine = engine_with_every_finding(f).await?;
     let done = run(&engine, &rule(), overwrite()).await?;
     let back = undo(f, &engine, &done.run_id, all()).await?;
-    let forth = undo(f, &engine, &back.run_id, rows(&["2"])).await?;
+    let forth = undo(f, &engine, &back.run_id, rows(&[2])).await?;
     assert_eq!((forth.changed, class_of(f, 2).await?.as_deref()), (1, Some("STOCK")));
     assert_eq!(undone_by(f, &done.run_id).await?, Some(back.run_id.clone()));
     // The one row can be taken back once more.
@@ -122,7 +122,7 @@ pub async fn a_rollback_that_was_undone_in_part_stays_in_force(f: &Fixture) -> a
 pub async fn a_plan_of_a_rollback_tells_what_was_written_over_what(f: &Fixture) -> anyhow::Result<()> {
     let engine = engine_with_every_finding(f).await?;
     let done = run(&engine, &rule(), overwrite()).await?;
-    let plan = engine.rollback_plan(&operator(), &done.run_id, &rows(&["9"])).await?;
+    let plan = engine.rollback_plan(&operator(), &done.run_id, &rows(&[9])).await?;
     assert_eq!((plan.counts.restorable, plan.samples.restorable.len()), (1, 1));
     assert_eq!(plan.pairs.iter().map(|p| p.rows).sum::<i64>(), 8, "the pairs are those of the whole run");
     let blank = plan.pairs.iter().find(|p| p.pair.old.as_deref() == Some(""));
@@ -137,7 +137,7 @@ pub async fn a_scope_out_of_bounds_is_refused_by_its_field(f: &Fixture) -> anyho
     for (scope, field) in [
         (RollbackScope { chunks: Some(vec![0]), ..all() }, "scope.chunks"),
         (RollbackScope { old_values: Some(vec![]), ..all() }, "scope.old_values"),
-        (rows(&[""]), "scope.rows"),
+        (RollbackScope { rows: Some(vec![String::new()]), ..all() }, "scope.rows"),
     ] {
         let refused = problem(engine.rollback_plan(&operator(), &done.run_id, &scope).await)?;
         assert_eq!((refused.code, refused.field.as_deref()), (ErrorCode::InvalidOptions, Some(field)));

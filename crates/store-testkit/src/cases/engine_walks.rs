@@ -171,11 +171,11 @@ pub async fn a_killed_walk_by_blocks_is_taken_over_and_no_row_is_journalled_twic
     let engine = engine_over_many(f).await?;
     let picture = f.picture(TICKS).await?;
     let process = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
-    let opening = f.another_store_in(&process);
+    let (opening, slug) = (f.another_store_in(&process), rule().slug);
     let id = process
         .spawn(async move {
             let victim = engine_by_blocks(opening.await??, "victim");
-            anyhow::Ok(victim.start_run(&operator(), &rule().slug, overwrite(), None).await?.run_id)
+            anyhow::Ok(victim.start_run(&operator(), &slug, overwrite(), None).await?.run_id)
         })
         .await??;
     changed_at_least(f, &id, 1).await?;
@@ -239,7 +239,7 @@ pub async fn a_row_that_a_trigger_refuses_is_met_by_key_and_listed(f: &Fixture) 
     }
     assert_eq!((done.changed, done.failed, done.remaining), (WRONG - 1, 1, 1), "{done:#?}");
     let listed = engine.failed_rows(&operator(), &done.run_id, 0, 10).await?;
-    assert_eq!(listed.iter().map(|r| r.key.as_str()).collect::<Vec<_>>(), ["4999"]);
+    assert_eq!(listed.iter().map(|r| bench::id_of(&r.key)).collect::<Vec<_>>(), ["4999"]);
     Ok(())
 }
 

@@ -17,8 +17,8 @@ async fn twelve(f: &Fixture) -> anyhow::Result<Job> {
     f.execute(match f.kind() {
         StoreKind::Postgres => {
             "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
-                 $$ BEGIN RAISE EXCEPTION 'row % is frozen', NEW.id; END $$;
-             CREATE TRIGGER frozen BEFORE UPDATE ON \"ticks\" FOR EACH ROW WHEN (NEW.id = 9) EXECUTE FUNCTION refuse();"
+                 $$ BEGIN RAISE EXCEPTION 'row % is frozen', NEW.\"id\"; END $$;
+             CREATE TRIGGER frozen BEFORE UPDATE ON \"ticks\" FOR EACH ROW WHEN (NEW.\"id\" = 9) EXECUTE FUNCTION refuse();"
         }
         StoreKind::Sqlite => {
             "CREATE TRIGGER frozen BEFORE UPDATE ON \"ticks\" WHEN NEW.\"id\" = 9
@@ -73,7 +73,7 @@ pub async fn a_refused_row_is_listed_with_its_error_and_passed_over(f: &Fixture)
     assert_eq!((rest.changed, rest.done), (3, true));
     let listed = f.store().failed_rows(&job.id, 0, 10).await?;
     let [row] = listed.as_slice() else { anyhow::bail!("{listed:?}") };
-    assert_eq!((row.key.as_str(), row.symbol.as_deref(), row.old.as_deref()), ("9", Some("AAPL"), None));
+    assert_eq!((bench::id_of(&row.key).as_str(), row.symbol.as_deref(), row.old.as_deref()), ("9", Some("AAPL"), None));
     assert_eq!((row.new.as_deref(), row.code.as_str(), row.attempts), (Some("STOCK"), "ROWS_REFUSED", 1));
     assert_eq!((row.message.as_str(), row.at), ("It was refused.", at(11)));
     assert!(row.detail.as_deref().is_some_and(|d| d.contains("frozen")), "{row:?}");

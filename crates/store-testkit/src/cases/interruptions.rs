@@ -32,7 +32,7 @@ pub async fn a_statement_past_its_time_limit_is_undone_whole(f: &Fixture) -> any
     f.execute(match f.kind() {
         StoreKind::Postgres => {
             "CREATE FUNCTION dawdle() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(5); RETURN NEW; END $$;
-             CREATE TRIGGER dawdling BEFORE UPDATE ON \"ticks\" FOR EACH ROW WHEN (NEW.id = 9) EXECUTE FUNCTION dawdle();"
+             CREATE TRIGGER dawdling BEFORE UPDATE ON \"ticks\" FOR EACH ROW WHEN (NEW.\"id\" = 9) EXECUTE FUNCTION dawdle();"
         }
         StoreKind::Sqlite => {
             "CREATE TRIGGER dawdling BEFORE UPDATE ON \"ticks\" WHEN NEW.\"id\" = 9 BEGIN

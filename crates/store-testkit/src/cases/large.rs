@@ -29,7 +29,7 @@ pub async fn one_chunk_takes_more_rows_than_a_statement_has_parameters(f: &Fixtu
     many(f).await?;
     let picture = f.picture(TICKS).await?;
     let mut rule = rule();
-    rule.target.key = vec![ColumnName::new("id"), ColumnName::new("frame"), ColumnName::new("note")];
+    rule.target.key = ["id", "frame", "note"].map(|c| ColumnName(bench::name(c))).to_vec();
     f.execute(&format!("CREATE UNIQUE INDEX \"wide\" ON {TICKS} (\"id\", \"frame\", \"note\")")).await?;
     let (job, totals) = run_correction(f, &rule, &Step { limits: limits(MANY, MANY + 1), ..Step::default() }).await?;
     // The symbol of every 20,000th row has no reference.

@@ -175,6 +175,7 @@ async fn named(f: &Fixture, tables: [&str; 2], names: [&str; 6]) -> anyhow::Resu
             value: ColumnName::new(names[2]),
             timestamp: Some(ColumnName::new(names[3])),
             dimensions: columns(&names[4..5]),
+            kept_by_triggers: Vec::new(),
         },
         reference: Reference { table: reference, matches: columns(&names[1..2]), value: ColumnName::new(names[2]) },
         ..rule()

@@ -13,7 +13,7 @@ use amend_engine::{
 
 use crate::{
     Fixture,
-    bench::{TICKERS, TICKS, at, class_of, every_finding, fill, open_rule, rule, tick},
+    bench::{TICKERS, TICKS, at, class_of, every_finding, fill, name, open_rule, rule, tick},
     driver::refused,
     engine_driver::{caller, engine_with_every_finding, operator, over, overwrite, problem, proven, run},
 };
@@ -117,7 +117,9 @@ pub async fn refuse_takes_nothing_but_the_references_value(f: &Fixture) -> anyho
     for (symbol, class) in [("'AAPL'", "'ETF'"), ("'AAPL'", "'stock'"), ("'AAPL'", "NULL"), ("'BTC'", "''")] {
         let Err(error) = insert(f, 300, symbol, class).await else { anyhow::bail!("{symbol} {class} was taken") };
         let text = format!("{error:#}");
-        assert!(text.contains("amend: class of ticks") && text.contains("class of tickers"), "{text}");
+        let (class, ticks, tickers) = (name("class"), name("ticks"), name("tickers"));
+        assert!(text.contains(&format!("amend: {class} of ")) && text.contains(&ticks), "{text}");
+        assert!(text.contains(&format!("{class} of ")) && text.contains(&tickers), "{text}");
         assert!(f.kind() == StoreKind::Sqlite || text.contains("'STOCK'") || text.contains("'CRYPTO'"), "{text}");
     }
     // One bad row of a statement: none of its rows is there.
@@ -191,7 +193,12 @@ pub async fn the_sql_that_is_shown_is_what_is_run(f: &Fixture) -> anyhow::Result
     let engine = engine_with_every_finding(f).await?;
     let shown = engine.prevention_sql(&caller(Role::Viewer), &rule().slug, FILL).await?;
     assert!(objects(f).await?.iter().flatten().flatten().all(|n| !n.contains("amend_prevent")), "showing does nothing");
-    assert!(shown.iter().any(|s| s.contains("CREATE TRIGGER \"amend_prevent_ticks_class")), "{shown:#?}");
+    assert!(
+        shown
+            .iter()
+            .any(|s| s.contains(&format!("CREATE TRIGGER \"amend_prevent_{}", rule().slug.as_str().replace('-', "_")))),
+        "{shown:#?}"
+    );
     on(&engine, FILL).await?;
     let with_shown = objects(f).await?;
     engine.prevention_off(&caller(Role::Admin), &rule().slug).await?;

@@ -98,7 +98,7 @@ pub async fn a_trigger_that_changes_the_reference_is_seen_by_the_next_chunk(f: &
         StoreKind::Postgres => {
             "CREATE FUNCTION spread() RETURNS trigger LANGUAGE plpgsql AS
                  $$ BEGIN UPDATE \"tickers\" SET \"class\" = 'CRYPTO' WHERE \"ticker\" = 'B'; RETURN NEW; END $$;
-             CREATE TRIGGER spreading AFTER UPDATE ON \"ticks\" FOR EACH ROW WHEN (NEW.id = 1) EXECUTE FUNCTION spread();"
+             CREATE TRIGGER spreading AFTER UPDATE ON \"ticks\" FOR EACH ROW WHEN (NEW.\"id\" = 1) EXECUTE FUNCTION spread();"
         }
         StoreKind::Sqlite => {
             "CREATE TRIGGER spreading AFTER UPDATE ON \"ticks\" WHEN NEW.\"id\" = 1

@@ -50,23 +50,29 @@ pub async fn counts_tell_restorable_original_changed_and_deleted_rows_apart(f: &
 pub async fn samples_show_rows_of_each_kind(f: &Fixture) -> anyhow::Result<()> {
     let job = meddled(f).await?;
     let samples = f.store().rollback_samples(&rule(), &job.id, &RollbackScope::default(), 20).await?;
-    let mut restorable: Vec<_> =
-        samples.restorable.iter().map(|r| (r.key.as_str(), r.current.as_deref(), r.proposed.as_deref())).collect();
+    let mut restorable: Vec<_> = samples
+        .restorable
+        .iter()
+        .map(|r| (bench::id_of(&r.key), r.current.as_deref(), r.proposed.as_deref()))
+        .collect();
     restorable.sort_unstable();
     assert_eq!(
         restorable,
         [
-            ("6", Some("STOCK"), Some("stock")),
-            ("7", Some("STOCK"), Some(" STOCK ")),
-            ("8", Some("ETF"), None),
-            ("9", Some("CRYPTO"), Some("crypto")),
+            ("6".to_owned(), Some("STOCK"), Some("stock")),
+            ("7".to_owned(), Some("STOCK"), Some(" STOCK ")),
+            ("8".to_owned(), Some("ETF"), None),
+            ("9".to_owned(), Some("CRYPTO"), Some("crypto")),
         ]
     );
-    let mut changed: Vec<_> =
-        samples.changed_since.iter().map(|r| (r.key.as_str(), r.current.as_deref(), r.proposed.as_deref())).collect();
+    let mut changed: Vec<_> = samples
+        .changed_since
+        .iter()
+        .map(|r| (bench::id_of(&r.key), r.current.as_deref(), r.proposed.as_deref()))
+        .collect();
     changed.sort_unstable();
-    assert_eq!(changed, [("2", Some("MANUAL"), None), ("3", None, Some(""))]);
-    assert_eq!(samples.deleted, ["5"]);
+    assert_eq!(changed, [("2".to_owned(), Some("MANUAL"), None), ("3".to_owned(), None, Some(""))]);
+    assert_eq!(samples.deleted, [bench::key(5)]);
     let few = f.store().rollback_samples(&rule(), &job.id, &RollbackScope::default(), 1).await?;
     assert_eq!((few.restorable.len(), few.changed_since.len(), few.deleted.len()), (1, 1, 1));
     Ok(())

@@ -23,6 +23,10 @@ fn texts(values: &[&str]) -> Option<Vec<String>> {
     Some(values.iter().map(|v| (*v).to_owned()).collect())
 }
 
+fn keys(ids: &[i64]) -> Option<Vec<String>> {
+    Some(ids.iter().map(|id| bench::key(*id)).collect())
+}
+
 fn values(values: &[Option<&str>]) -> Option<Vec<Option<String>>> {
     Some(values.iter().map(|v| v.map(Into::into)).collect())
 }
@@ -49,7 +53,7 @@ async fn takes(f: &Fixture, job: &Job, scope: RollbackScope, rows: &[&str]) -> a
     let counts = f.store().rollback_counts(&rule(), &job.id, &scope).await?;
     assert_eq!(counts, RollbackCounts { restorable: expected, ..RollbackCounts::default() }, "{scope:?}");
     let samples = f.store().rollback_samples(&rule(), &job.id, &scope, 20).await?;
-    let mut keys: Vec<_> = samples.restorable.iter().map(|r| r.key.as_str()).collect();
+    let mut keys: Vec<_> = samples.restorable.iter().map(|r| bench::id_of(&r.key)).collect();
     keys.sort_unstable();
     assert_eq!(keys, rows, "{scope:?}");
     assert!(samples.changed_since.is_empty() && samples.deleted.is_empty(), "{scope:?}");
@@ -98,7 +102,7 @@ pub async fn chunks_name_the_rows_that_they_wrote(f: &Fixture) -> anyhow::Result
 
 pub async fn row_keys_name_single_rows(f: &Fixture) -> anyhow::Result<()> {
     let job = corrected(f).await?;
-    let rows = RollbackScope { rows: texts(&["9", "5", "1", "nowhere"]), ..RollbackScope::default() };
+    let rows = RollbackScope { rows: keys(&[9, 5, 1, 4711]), ..RollbackScope::default() };
     takes(f, &job, rows, &["5", "9"]).await
 }
 
@@ -126,7 +130,7 @@ pub async fn lists_of_a_scope_hold_all_at_once(f: &Fixture) -> anyhow::Result<()
     let job = corrected(f).await?;
     takes(f, &job, RollbackScope { new_values: values(&[Some("STOCK")]), ..old(&[None]) }, &["2"]).await?;
     takes(f, &job, RollbackScope { symbols: texts(&["SPY", "BTC"]), ..old(&[None]) }, &["8"]).await?;
-    let rows = RollbackScope { rows: texts(&["2", "3", "8"]), symbols: texts(&["AAPL"]), ..old(&[None, Some("")]) };
+    let rows = RollbackScope { rows: keys(&[2, 3, 8]), symbols: texts(&["AAPL"]), ..old(&[None, Some("")]) };
     takes(f, &job, rows, &["2", "3"]).await?;
     takes(f, &job, RollbackScope { chunks: Some(vec![1]), ..old(&[Some("crypto")]) }, &[]).await
 }
@@ -134,12 +138,12 @@ pub async fn lists_of_a_scope_hold_all_at_once(f: &Fixture) -> anyhow::Result<()
 pub async fn a_deleted_row_is_told_by_every_scope_that_the_journal_can_answer(f: &Fixture) -> anyhow::Result<()> {
     let job = corrected(f).await?;
     f.execute(&format!("DELETE FROM {TICKS} WHERE \"id\" IN (5, 8)")).await?;
-    let row = |wanted: &[&str]| RollbackScope { rows: texts(wanted), ..RollbackScope::default() };
+    let row = |wanted: &[i64]| RollbackScope { rows: keys(wanted), ..RollbackScope::default() };
     let symbols = |wanted: &[&str]| RollbackScope { symbols: texts(wanted), ..RollbackScope::default() };
     for (scope, restorable, deleted) in [
         (old(&[Some("ETF")]), 0, 1),
         (old(&[None]), 1, 1),
-        (row(&["5", "6"]), 1, 1),
+        (row(&[5, 6]), 1, 1),
         // A row that is gone has no symbol any more.
         (symbols(&["SPY"]), 0, 0),
         (RollbackScope { symbols: texts(&["AAPL"]), ..old(&[Some("ETF"), None]) }, 1, 0),

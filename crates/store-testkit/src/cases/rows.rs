@@ -50,7 +50,7 @@ async fn fill(f: &Fixture) -> anyhow::Result<World> {
 }
 
 fn keys(rows: &[Seen]) -> Vec<String> {
-    rows.iter().map(|r| r.key.join("/")).collect()
+    rows.iter().map(|r| r.key[0].clone()).collect()
 }
 
 pub async fn pages_of_any_size_show_every_row_once_in_every_order(f: &Fixture) -> anyhow::Result<()> {
@@ -121,8 +121,11 @@ fn filters() -> Vec<RowFilter> {
         RowFilter { current: vec![None, Some("etf ".into()), Some("no such value".into())], ..any() },
         RowFilter { proposed: vec!["STOCK".into()], ..any() },
         RowFilter { proposed: vec!["ETF".into(), "CRYPTO".into()], ..any() },
-        RowFilter { dimensions: vec![("frame".into(), "1d".into())], ..any() },
-        RowFilter { dimensions: vec![("frame".into(), "1d".into()), ("frame".into(), "1h".into())], ..any() },
+        RowFilter { dimensions: vec![(bench::name("frame"), "1d".into())], ..any() },
+        RowFilter {
+            dimensions: vec![(bench::name("frame"), "1d".into()), (bench::name("frame"), "1h".into())],
+            ..any()
+        },
         RowFilter { from: Some(at(350)), ..any() },
         RowFilter { until: Some(at(350)), ..any() },
         RowFilter { from: Some(at(250)), until: Some(at(850)), ..any() },
@@ -132,7 +135,7 @@ fn filters() -> Vec<RowFilter> {
             symbols: vec!["AAPL".into(), "SPY".into()],
             current: vec![None, Some(String::new()), Some("etf ".into()), Some("WIDGET".into())],
             proposed: vec!["ETF".into(), "STOCK".into()],
-            dimensions: vec![("frame".into(), "1h".into()), ("frame".into(), "1d".into())],
+            dimensions: vec![(bench::name("frame"), "1h".into()), (bench::name("frame"), "1d".into())],
             from: Some(at(50)),
             until: Some(at(1_050)),
         },
@@ -172,7 +175,7 @@ pub async fn a_filter_with_quotes_and_wildcards_is_taken_to_the_letter(f: &Fixtu
         for filter in [
             RowFilter { symbols: vec![text.into()], ..RowFilter::default() },
             RowFilter { current: vec![Some(text.into())], ..RowFilter::default() },
-            RowFilter { dimensions: vec![("frame".into(), text.into())], ..RowFilter::default() },
+            RowFilter { dimensions: vec![(bench::name("frame"), text.into())], ..RowFilter::default() },
         ] {
             let rows = pages(f, &rule(), &filter, ORDERS[0], 10).await?;
             assert_eq!(rows.iter().map(|r| r.symbol.as_deref()).collect::<Vec<_>>(), [Some(text)], "{filter:?}");

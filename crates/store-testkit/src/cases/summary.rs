@@ -39,10 +39,10 @@ pub async fn each_dimension_counts_every_row_once(f: &Fixture) -> anyhow::Result
     }
     bench::fill(f, &tickers, &ticks).await?;
     let mut rule = rule();
-    rule.target.dimensions = vec![ColumnName::new("frame"), ColumnName::new("note")];
+    rule.target.dimensions = vec![ColumnName(bench::name("frame")), ColumnName::new("note")];
     agree(f, &rule).await?;
     let summary = f.store().summarise(&rule, &Scope::default()).await?;
-    for name in ["frame", "note"] {
+    for name in [bench::name("frame"), "note".into()] {
         let rows: i64 = summary.dimensions.iter().filter(|d| d.dimension == name).map(|d| d.rows).sum();
         assert_eq!(rows, 16, "{name}");
     }
@@ -124,9 +124,9 @@ pub async fn a_reference_without_rows_makes_every_row_an_orphan(f: &Fixture) -> 
 
 fn by_symbol_and_venue() -> Rule {
     let mut rule = rule();
-    rule.target.matches = vec![ColumnName::new("symbol"), ColumnName::new("frame")];
+    rule.target.matches = ["symbol", "frame"].map(|c| ColumnName(bench::name(c))).to_vec();
     rule.target.dimensions.clear();
-    rule.reference.matches = vec![ColumnName::new("ticker"), ColumnName::new("venue")];
+    rule.reference.matches = vec![ColumnName(bench::name("ticker")), ColumnName::new("venue")];
     rule
 }
 
@@ -168,8 +168,8 @@ pub async fn match_columns_may_be_numbers(f: &Fixture) -> anyhow::Result<()> {
     bench::fill(f, &[known("5", "STOCK")], &[tick(1, "x", None), tick(2, "y", "ETF"), tick(3, "z", "STOCK")]).await?;
     f.execute(&format!("UPDATE {TICKERS} SET \"id\" = 2")).await?;
     let mut rule = open_rule();
-    rule.target.matches = vec![ColumnName::new("id")];
-    rule.reference.matches = vec![ColumnName::new("id")];
+    rule.target.matches = vec![ColumnName(bench::name("id"))];
+    rule.reference.matches = vec![ColumnName(bench::name("id"))];
     let world = agree(f, &rule).await?;
     let found: Vec<Finding> = world.rows.iter().map(|r| r.finding).collect();
     assert_eq!(found, [Finding::Orphan, Finding::Mismatched, Finding::Orphan]);

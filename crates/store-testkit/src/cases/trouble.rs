@@ -96,8 +96,8 @@ async fn refusing_trigger(f: &Fixture) -> anyhow::Result<()> {
     f.execute(match f.kind() {
         StoreKind::Postgres => {
             "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
-                 $$ BEGIN RAISE EXCEPTION 'row % is frozen', NEW.id; END $$;
-             CREATE TRIGGER frozen BEFORE UPDATE ON \"ticks\" FOR EACH ROW WHEN (NEW.id = 9) EXECUTE FUNCTION refuse();"
+                 $$ BEGIN RAISE EXCEPTION 'row % is frozen', NEW.\"id\"; END $$;
+             CREATE TRIGGER frozen BEFORE UPDATE ON \"ticks\" FOR EACH ROW WHEN (NEW.\"id\" = 9) EXECUTE FUNCTION refuse();"
         }
         StoreKind::Sqlite => {
             "CREATE TRIGGER frozen BEFORE UPDATE ON \"ticks\" WHEN NEW.\"id\" = 9
@@ -144,7 +144,7 @@ pub async fn a_trigger_that_touches_another_column_shows_in_the_digests(f: &Fixt
         StoreKind::Postgres => {
             "CREATE FUNCTION meddle() RETURNS trigger LANGUAGE plpgsql AS
                  $$ BEGIN NEW.note := 'meddled'; RETURN NEW; END $$;
-             CREATE TRIGGER meddling BEFORE UPDATE ON \"ticks\" FOR EACH ROW WHEN (NEW.id = 9)
+             CREATE TRIGGER meddling BEFORE UPDATE ON \"ticks\" FOR EACH ROW WHEN (NEW.\"id\" = 9)
                  EXECUTE FUNCTION meddle();"
         }
         StoreKind::Sqlite => {

@@ -68,7 +68,7 @@ pub async fn a_user_who_may_only_read_can_look_and_is_refused_to_write(f: &Fixtu
     let job = fill(f).await?;
     let picture = f.picture(TICKS).await?;
     let reader = f.read_only_store().await?;
-    assert!(!reader.may_update(&TableName::new("ticks"), &ColumnName::new("class")).await?);
+    assert!(!reader.may_update(&rule().target.table, &rule().target.value).await?);
     let seen = reader.summarise(&rule(), &Scope::default()).await?;
     assert_eq!(seen.groups.iter().map(|g| g.rows).sum::<i64>(), 16);
     let error = refused(job.correct(reader.as_ref(), &Step::default()).await)?;

@@ -239,7 +239,7 @@ impl Division {
         };
         let (old, new) = (values(|p| &p.old), values(|p| &p.new));
         let chunks: Vec<i64> = f.store().chunks(&job.id, 100_000).await?.iter().map(|c| c.no).collect();
-        let rows: Vec<String> = changed.iter().map(|r| r.key.join("")).collect();
+        let rows: Vec<String> = changed.iter().map(|r| crate::model::key_text(&r.key)).collect();
         let symbols: BTreeSet<String> = changed.iter().filter_map(|r| r.symbol.clone()).collect();
         let symbols: Vec<String> = symbols.into_iter().collect();
         let none = RollbackScope::default;
