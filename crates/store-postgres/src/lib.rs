@@ -7,8 +7,7 @@
 //!
 //! Where things are: [`connect`](PostgresStore::connect) here; the traits one file a subject
 //! (`catalog` with `remarks`, `findings` with `pages`, `assignments`, `runs`, `slices`, `corrections` with `restore`,
-//! `backups`, `prevention`, `people`,
-//! `pressure`, `bulk`); the SQL that depends on a rule is built in `sql/`, from a [`shape::Shape`], which
+//! `undo`, `backups`, `prevention`, `people`, `pressure`, `bulk`); the SQL that depends on a rule is built in `sql/`, from a [`shape::Shape`], which
 //! is what the database says about the rule's tables. To add a method: a case in the store testkit, the method in the file
 //! of its subject, and its SQL inline when it is short and fixed, otherwise in `sql/`.
 

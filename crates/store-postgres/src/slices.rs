@@ -383,7 +383,7 @@ impl Slices for PostgresStore {
 
     async fn correct_slice(&self, request: &SliceRequest<'_>) -> Result<SliceOutcome, StoreError> {
         let begun = Instant::now();
-        let mut tx = self.writing(request.lock_timeout, request.statement_timeout).await?;
+        let mut tx = self.writing_blocks(request.lock_timeout, request.statement_timeout).await?;
         match step(&mut tx, request, begun).await {
             Ok(outcome) => tx.commit().await.map_err(db).map(|()| outcome),
             Err(error) => Err(chunk::undo(tx, error).await),

@@ -59,6 +59,14 @@ impl PostgresStore {
             .map_err(db)?;
         Ok(tx)
     }
+
+    /// The same for a chunk of a walk by blocks. The planner takes what a CTE gives for a few rows, and
+    /// would read a range of blocks once for each of them: what is joined with a range is hashed.
+    pub(crate) async fn writing_blocks(&self, lock: Duration, statement: Duration) -> Result<Tx, StoreError> {
+        let mut tx = self.writing(lock, statement).await?;
+        sqlx::query("SELECT set_config('enable_nestloop', 'off', true)").execute(&mut *tx).await.map_err(db)?;
+        Ok(tx)
+    }
 }
 
 /// Sets the limits of a transaction, and leads the planner where it cannot know better: it has no

@@ -133,10 +133,6 @@ async fn step(tx: &mut Tx, request: &UndoRequest<'_>, begun: Instant) -> Result<
     let mut args = Args::default();
     let what = Undo { run, source, scope, chunks: *chunks, find, chunk: no };
     let sql = undo::undo(&shape, &shape.of_leaf(leaf), &what, &mut args);
-    if matches!(find, Find::ByTid { .. }) {
-        // The planner takes a journal's entry for a few rows, and would be led to each by its place.
-        sqlx::query("SET LOCAL enable_nestloop = off").execute(&mut **tx).await.map_err(db)?;
-    }
     let undone = UndoneRow::from_row(&fetch_one(tx, sql, args).await?).map_err(db)?;
     undone.totals.check()?;
     row.step = chunks.to - row.from_block;
@@ -212,7 +208,7 @@ impl Undoes for PostgresStore {
 
     async fn undo_slice(&self, request: &UndoRequest<'_>) -> Result<SliceOutcome, StoreError> {
         let begun = Instant::now();
-        let mut tx = self.writing(request.lock_timeout, request.statement_timeout).await?;
+        let mut tx = self.writing_blocks(request.lock_timeout, request.statement_timeout).await?;
         match step(&mut tx, request, begun).await {
             Ok(outcome) => tx.commit().await.map_err(db).map(|()| outcome),
             Err(error) => Err(chunk::undo(tx, error).await),

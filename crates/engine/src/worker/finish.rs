@@ -115,7 +115,10 @@ impl Worker {
                 Ok(validation)
             }
             Job::Restore(source, options) => {
-                let counts = store.rollback_counts(&self.rule, source, &options.scope).await?;
+                let counts = match self.undone.take() {
+                    Some(counts) => counts,
+                    None => store.rollback_counts(&self.rule, source, &options.scope).await?,
+                };
                 self.engine.analyse_and_keep(&self.rule).await.map_err(Stop::Failed)?;
                 Ok(judge_rollback(self.run.view.changed, counts.restorable, &journal, touched_chunks))
             }

@@ -15,8 +15,8 @@ mod walk;
 use std::time::Duration;
 
 use amend_domain::{
-    BatchSize, Effect, ErrorCode, FindingCounts, Phase, Problem, RollbackOptions, Rule, RunError, RunId, RunKind,
-    RunOptions, RunState, Summary,
+    BatchSize, Effect, ErrorCode, FindingCounts, Phase, Problem, RollbackCounts, RollbackOptions, Rule, RunError,
+    RunId, RunKind, RunOptions, RunState, Summary,
 };
 use chrono::TimeDelta;
 use tokio::task::JoinHandle;
@@ -113,6 +113,8 @@ pub(crate) struct Worker {
     pub(crate) run: StoredRun,
     /// The pass of the closing look, so that the proof right after it needs no second one.
     pub(crate) seen: Option<Summary>,
+    /// The same for a rollback.
+    pub(crate) undone: Option<RollbackCounts>,
     /// Open while the run may be held or asked to pause.
     gate: Option<Gate>,
     /// A walk by blocks has passed over rows that made trouble.
@@ -168,6 +170,7 @@ impl Engine {
             job,
             run,
             seen: None,
+            undone: None,
             gate: None,
             left_over: false,
             breaker: Breaker::new(self.inner.config.breaker_percent),

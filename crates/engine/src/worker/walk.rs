@@ -132,6 +132,7 @@ impl Worker {
             Job::Restore(source, options) => {
                 let counts = store.rollback_counts(&self.rule, source, &options.scope).await?;
                 let forced = if options.on_conflict == ConflictPolicy::Force { counts.changed_since } else { 0 };
+                self.undone = Some(counts);
                 (counts.restorable + forced, None)
             }
         };

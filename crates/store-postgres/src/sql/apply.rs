@@ -8,9 +8,7 @@ use crate::{shape::Shape, tx::Args};
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Find {
     ByKey,
-    /// By `tid`, in these blocks. They are named again so that the planner, should it prefer a hash
-    /// join to so many single fetches, reads the range and not the table. A row that was moved since
-    /// has another `tid` and is passed over.
+    /// By `tid`, in these blocks. A row that was moved since has another `tid` and is passed over.
     ByTid {
         from_block: i64,
         to_block: i64,
@@ -24,10 +22,10 @@ impl Find {
     fn same(self, shape: &Shape, other: &str) -> String {
         match self {
             Self::ByKey => same_key(shape, "t", other),
-            Self::ByTid { from_block, to_block } => {
-                format!("t.ctid = {other}.tid AND {}", blocks("t", from_block, to_block))
+            // The list is what the rows are fetched by, whatever the planner thinks of the join.
+            Self::ByTid { .. } | Self::Anywhere => {
+                format!("t.ctid = {other}.tid AND t.ctid = ANY(ARRAY(SELECT tid FROM locked))")
             }
-            Self::Anywhere => format!("t.ctid = {other}.tid"),
         }
     }
 

@@ -2,18 +2,20 @@
 
 use std::time::Duration;
 
-use amend_domain::{ColumnName, Mode, Rule, RunId, Scope, TableName};
+use amend_domain::{ColumnName, Mode, RollbackScope, Rule, RunId, Scope, TableName};
 use amend_engine::store::{ChunkLimits, ChunkRequest, Lease, Slice, SliceRequest, Store, StoreKind, Write};
 use amend_store_testkit::{Fixture, Subject, bench::at};
 use anyhow::Context as _;
 use sqlx::Row as _;
 
-use super::{blocks, slice};
+use super::{apply::Find, blocks, slice, undo};
 use crate::{
     PostgresOptions, PostgresStore,
     shape::Shape,
-    tx::{Args, fetch_all},
+    tx::{Args, Tx, fetch_all},
 };
+
+const SECOND: Duration = Duration::from_secs(1);
 
 fn subject() -> Subject {
     Subject {
@@ -30,7 +32,7 @@ fn subject() -> Subject {
 /// A table of some thousand blocks with keys in random order, as the planner knows it.
 async fn large(f: &Fixture) -> anyhow::Result<(PostgresStore, Rule)> {
     f.execute(
-        "CREATE TABLE tickers (ticker text NOT NULL, class text);
+        "CREATE TABLE tickers (ticker text NOT NULL, class text); CREATE INDEX ON tickers (ticker);
          INSERT INTO tickers SELECT 'S' || n, 'STOCK' FROM generate_series(1, 500) n;
          CREATE TABLE ticks (id uuid PRIMARY KEY, symbol text NOT NULL, class text, note text);
          INSERT INTO ticks SELECT md5(n::text)::uuid, 'S' || n % 500, NULL, repeat('x', 300)
@@ -54,13 +56,8 @@ fn lease() -> Lease {
     Lease { run_id: RunId::from_trusted("r-1"), owner: "test".into(), fence: 1 }
 }
 
-/// The plan of a chunk's statement, in a transaction that is set up like a chunk's.
-async fn plan(
-    store: &PostgresStore,
-    rule: &Rule,
-    statement: impl FnOnce(&Shape, &mut Args) -> String,
-) -> anyhow::Result<String> {
-    let mut tx = store.writing(Duration::from_secs(5), Duration::from_secs(30)).await?;
+/// The plan of a statement, in a transaction that is set up like a chunk's.
+async fn plan(mut tx: Tx, rule: &Rule, statement: impl FnOnce(&Shape, &mut Args) -> String) -> anyhow::Result<String> {
     let shape = Shape::load(&mut tx, rule).await?;
     let mut args = Args::default();
     let sql = format!("EXPLAIN {}", statement(&shape, &mut args));
@@ -76,7 +73,12 @@ async fn a_step_by_blocks_reads_its_range_and_not_the_table(f: &Fixture) -> anyh
     let slice = Slice { no: 1, holder: "test".into(), steps_done: 0 };
     // A part of a tenth and one of nine tenths of the table: for the larger one the planner would find
     // reading all of it cheaper than fetching so many rows one by one.
-    for (to_block, stripes) in [(300, 8), (2_400, 8), (2_400, 1)] {
+    for (to_block, stripes, reference) in [(300, 8, 500), (2_400, 8, 500), (2_400, 1, 500), (300, 8, 50_000)] {
+        f.execute(&format!(
+            "TRUNCATE tickers; INSERT INTO tickers SELECT 'S' || n, 'STOCK' FROM generate_series(1, {reference}) n;
+             ANALYZE tickers;"
+        ))
+        .await?;
         let request = SliceRequest {
             lease: &lease,
             rule: &rule,
@@ -91,9 +93,30 @@ async fn a_step_by_blocks_reads_its_range_and_not_the_table(f: &Fixture) -> anyh
             until: at(90),
         };
         let part = blocks::Part { from_block: 0, to_block, stripes, stripe: 0, and_the_rest: false };
-        let plan = plan(&store, &rule, |shape, args| blocks::correct(shape, &request, part, 1, false, args)).await?;
+        let tx = store.writing_blocks(SECOND, SECOND).await?;
+        let plan = plan(tx, &rule, |shape, args| blocks::correct(shape, &request, part, 1, false, args)).await?;
         anyhow::ensure!(plan.contains("Tid Range Scan on ticks"), "{plan}");
+        // Otherwise the range is read once for each row of something else.
+        anyhow::ensure!(!plan.contains("Nested Loop"), "{plan}");
         anyhow::ensure!(!plan.contains("Seq Scan on ticks"), "{plan}");
+    }
+    store.close().await;
+    Ok(())
+}
+
+async fn an_undo_by_places_reads_its_range_or_fetches_its_rows(f: &Fixture) -> anyhow::Result<()> {
+    let (store, rule) = large(f).await?;
+    let scope = RollbackScope::default();
+    for (find, scan) in [
+        (Find::ByTid { from_block: 0, to_block: 300 }, "Tid Range Scan on ticks"),
+        (Find::Anywhere, "Tid Scan on ticks"),
+    ] {
+        let chunks = undo::Chunks { from: 1, to: 2, stage: undo::Stage::AtHome };
+        let what = undo::Undo { run: "b-1", source: "r-1", scope: &scope, chunks, find, chunk: 1 };
+        let tx = store.writing_blocks(SECOND, SECOND).await?;
+        let plan = plan(tx, &rule, |shape, args| undo::undo(shape, shape, &what, args)).await?;
+        anyhow::ensure!(plan.contains(scan), "{plan}");
+        anyhow::ensure!(!plan.contains("Seq Scan on ticks") && !plan.contains("ticks_pkey"), "{plan}");
     }
     store.close().await;
     Ok(())
@@ -121,7 +144,8 @@ async fn a_step_by_key_goes_on_in_the_keys_index(f: &Fixture) -> anyhow::Result<
         };
         let after = ["00000000-0000-0000-0000-000000000000".to_owned()];
         let look = slice::Look { request: &request, cursor: Some(&after), scan: limits.scan, pass_over: false };
-        let plan = plan(&store, &rule, |shape, args| slice::correct(shape, &look, 1, args)).await?;
+        let tx = store.writing(SECOND, SECOND).await?;
+        let plan = plan(tx, &rule, |shape, args| slice::correct(shape, &look, 1, args)).await?;
         anyhow::ensure!(plan.contains("Index Scan using ticks_pkey on ticks"), "{plan}");
         anyhow::ensure!(!plan.contains("Seq Scan on ticks"), "{plan}");
     }
@@ -132,6 +156,11 @@ async fn a_step_by_key_goes_on_in_the_keys_index(f: &Fixture) -> anyhow::Result<
 #[tokio::test]
 async fn blocks_stay_in_their_range() {
     amend_store_testkit::run(subject(), |f| Box::pin(a_step_by_blocks_reads_its_range_and_not_the_table(f))).await;
+}
+
+#[tokio::test]
+async fn undoing_stays_at_its_places() {
+    amend_store_testkit::run(subject(), |f| Box::pin(an_undo_by_places_reads_its_range_or_fetches_its_rows(f))).await;
 }
 
 #[tokio::test]

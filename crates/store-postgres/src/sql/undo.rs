@@ -148,7 +148,7 @@ pub(crate) fn undo(target: &Shape, leaf: &Shape, what: &Undo<'_>, args: &mut Arg
         leaf_name = leaf.target,
         range = match what.find {
             apply::Find::ByTid { from_block, to_block } => apply::blocks("t", from_block, to_block),
-            apply::Find::ByKey | apply::Find::Anywhere => "true".into(),
+            apply::Find::ByKey | apply::Find::Anywhere => "t.ctid = ANY(ARRAY(SELECT tid FROM j))".into(),
         },
         same = super::is_journalled(leaf, "t", "j.key"),
         value = leaf.value.text_of("t"),
