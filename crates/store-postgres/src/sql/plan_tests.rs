@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
-use amend_domain::{ColumnName, Mode, Rule, RunId, Scope, TableName};
-use amend_engine::store::{ChunkLimits, ChunkRequest, Lease, Slice, SliceRequest, Store, StoreKind, Write};
+use amend_domain::{Assignment, ColumnName, Decision, Mode, Rule, RunId, Scope, TableName};
+use amend_engine::store::{
+    Assignments as _, ChunkLimits, ChunkRequest, Lease, Slice, SliceRequest, Store, StoreKind, Write,
+};
 use amend_store_testkit::{Fixture, Subject, bench::at};
 use anyhow::Context as _;
 use sqlx::Row as _;
@@ -72,6 +74,12 @@ async fn plan(
 
 async fn a_step_by_blocks_reads_its_range_and_not_the_table(f: &Fixture) -> anyhow::Result<()> {
     let (store, rule) = large(f).await?;
+    blocks_stay(&store, &rule).await?;
+    store.close().await;
+    Ok(())
+}
+
+async fn blocks_stay(store: &PostgresStore, rule: &Rule) -> anyhow::Result<()> {
     let (lease, scope) = (lease(), Scope::default());
     let slice = Slice { no: 1, holder: "test".into(), steps_done: 0 };
     // A part of a tenth and one of nine tenths of the table: for the larger one the planner would find
@@ -79,7 +87,7 @@ async fn a_step_by_blocks_reads_its_range_and_not_the_table(f: &Fixture) -> anyh
     for (to_block, stripes) in [(300, 8), (2_400, 8), (2_400, 1)] {
         let request = SliceRequest {
             lease: &lease,
-            rule: &rule,
+            rule,
             mode: Mode::Overwrite,
             scope: &scope,
             slice: &slice,
@@ -91,16 +99,35 @@ async fn a_step_by_blocks_reads_its_range_and_not_the_table(f: &Fixture) -> anyh
             until: at(90),
         };
         let part = blocks::Part { from_block: 0, to_block, stripes, stripe: 0, and_the_rest: false };
-        let plan = plan(&store, &rule, |shape, args| blocks::correct(shape, &request, part, 1, false, args)).await?;
+        let plan = plan(store, rule, |shape, args| blocks::correct(shape, &request, part, 1, false, args)).await?;
         anyhow::ensure!(plan.contains("Tid Range Scan on ticks"), "{plan}");
         anyhow::ensure!(!plan.contains("Seq Scan on ticks"), "{plan}");
     }
+    Ok(())
+}
+
+/// What people assigned changes what a step finds, and not how it reads the table.
+async fn assignments_leave_the_ways_through_the_table_as_they_are(f: &Fixture) -> anyhow::Result<()> {
+    let (store, rule) = large(f).await?;
+    for (symbol, decision) in [("S0", Decision::As(vec!["S1".into()])), ("S2", Decision::Value("STOCK".into()))] {
+        let matches = vec![symbol.to_owned()];
+        let assignment = Assignment { matches, decision, assigned_by: "ada".into(), assigned_at: at(0) };
+        store.assign(&rule.slug, &assignment).await?;
+    }
+    blocks_stay(&store, &rule).await?;
+    keys_stay(&store, &rule).await?;
     store.close().await;
     Ok(())
 }
 
 async fn a_step_by_key_goes_on_in_the_keys_index(f: &Fixture) -> anyhow::Result<()> {
     let (store, rule) = large(f).await?;
+    keys_stay(&store, &rule).await?;
+    store.close().await;
+    Ok(())
+}
+
+async fn keys_stay(store: &PostgresStore, rule: &Rule) -> anyhow::Result<()> {
     let (lease, scope) = (lease(), Scope::default());
     for rows in [500, 10_000] {
         let limits = ChunkLimits {
@@ -111,7 +138,7 @@ async fn a_step_by_key_goes_on_in_the_keys_index(f: &Fixture) -> anyhow::Result<
         };
         let request = ChunkRequest {
             lease: &lease,
-            rule: &rule,
+            rule,
             mode: Mode::Overwrite,
             scope: &scope,
             cursor: None,
@@ -121,17 +148,22 @@ async fn a_step_by_key_goes_on_in_the_keys_index(f: &Fixture) -> anyhow::Result<
         };
         let after = ["00000000-0000-0000-0000-000000000000".to_owned()];
         let look = slice::Look { request: &request, cursor: Some(&after), scan: limits.scan, pass_over: false };
-        let plan = plan(&store, &rule, |shape, args| slice::correct(shape, &look, 1, args)).await?;
+        let plan = plan(store, rule, |shape, args| slice::correct(shape, &look, 1, args)).await?;
         anyhow::ensure!(plan.contains("Index Scan using ticks_pkey on ticks"), "{plan}");
         anyhow::ensure!(!plan.contains("Seq Scan on ticks"), "{plan}");
     }
-    store.close().await;
     Ok(())
 }
 
 #[tokio::test]
 async fn blocks_stay_in_their_range() {
     amend_store_testkit::run(subject(), |f| Box::pin(a_step_by_blocks_reads_its_range_and_not_the_table(f))).await;
+}
+
+#[tokio::test]
+async fn assignments_change_no_plan() {
+    let subject = subject();
+    amend_store_testkit::run(subject, |f| Box::pin(assignments_leave_the_ways_through_the_table_as_they_are(f))).await;
 }
 
 #[tokio::test]
