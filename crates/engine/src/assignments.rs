@@ -298,6 +298,15 @@ fn is_venue(column: &str) -> bool {
 
 fn seen(rule: &Rule, assignment: Assignment, own: &Said, other: &Said) -> AssignmentView {
     let allowed = &rule.allowed_values;
+    let width = rule.target.matches.len();
+    let other_width = match &assignment.decision {
+        Decision::As(other) => other.len(),
+        Decision::Value(_) => width,
+    };
+    if assignment.matches.len() != width || other_width != width {
+        // From before the rule had as many match columns as now.
+        return AssignmentView { assignment, standing: Standing::Broken, value_now: None };
+    }
     let (standing, value) = match (own.resolution(allowed), &assignment.decision) {
         (Resolution::Value(value), _) => (Standing::NotNeeded, Some(value.to_owned())),
         (_, Decision::As(_)) => match other.resolution(allowed) {

@@ -107,6 +107,7 @@ macro_rules! each_list {
                 work_items_come_with_suggestions_that_can_be_assigned,
                 rows_of_the_same_venue_suggest_its_value,
                 what_another_rule_assigned_is_only_suggested,
+                prevention_says_that_it_goes_by_the_reference_alone,
             ]
             engine_backups: [
                 a_dry_run_makes_no_snapshot,

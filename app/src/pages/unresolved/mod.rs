@@ -273,7 +273,7 @@ fn suggested(work: &Work, settling: settle::Settling) -> AnyView {
     let blocked = || MaybeProp::from(why_not.clone());
     let button = |hint: &Hint| {
         let (subject, text) = (subject.clone(), hint.text.clone());
-        let gives = (hint.text != hint.value).then(|| format!(": {}", hint.value));
+        let gives = (hint.text != hint.value).then(|| format!("\u{2192} {}", hint.value));
         let (label, sure, why) = (hint.text.clone(), format!("{} %", hint.confidence), hint.why.clone());
         let open = move |()| settling.about(subject.clone(), text.clone());
         view! {

@@ -65,7 +65,8 @@ pub(crate) fn resolved(shape: &Shape, rule: &Rule, args: &mut Args, among: Optio
 /// `asked AS (...)`: the matches that are asked for, `m1..` and their `no` from 1.
 fn asked(shape: &Shape, matches: &[Matches], args: &mut Args) -> String {
     let lists: Vec<String> = (0..shape.reference_matches.len())
-        .map(|part| args.texts(&matches.iter().filter_map(|m| m.get(part)).cloned().collect::<Vec<_>>()))
+        // A part that is not there is null, which matches nothing.
+        .map(|part| args.nullable_texts(&matches.iter().map(|m| m.get(part).cloned()).collect::<Vec<_>>()))
         .collect();
     let names = numbered(&shape.reference_matches, ", ", |i, _| format!("m{i}"));
     let texts = numbered(&shape.reference_matches, ", ", |i, _| format!("m{i} COLLATE \"C\" AS m{i}"));

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
-use amend_domain::{ColumnName, Mode, RollbackScope, Rule, RunId, Scope, TableName};
-use amend_engine::store::{ChunkLimits, ChunkRequest, Lease, Slice, SliceRequest, Store, StoreKind, Write};
+use amend_domain::{Assignment, ColumnName, Decision, Mode, RollbackScope, Rule, RunId, Scope, TableName};
+use amend_engine::store::{
+    Assignments as _, ChunkLimits, ChunkRequest, Lease, Slice, SliceRequest, Store, StoreKind, Write,
+};
 use amend_store_testkit::{Fixture, Subject, bench::at};
 use anyhow::Context as _;
 use sqlx::Row as _;
@@ -69,6 +71,12 @@ async fn plan(mut tx: Tx, rule: &Rule, statement: impl FnOnce(&Shape, &mut Args)
 
 async fn a_step_by_blocks_reads_its_range_and_not_the_table(f: &Fixture) -> anyhow::Result<()> {
     let (store, rule) = large(f).await?;
+    blocks_stay(f, &store, &rule).await?;
+    store.close().await;
+    Ok(())
+}
+
+async fn blocks_stay(f: &Fixture, store: &PostgresStore, rule: &Rule) -> anyhow::Result<()> {
     let (lease, scope) = (lease(), Scope::default());
     let slice = Slice { no: 1, holder: "test".into(), steps_done: 0 };
     // A part of a tenth and one of nine tenths of the table: for the larger one the planner would find
@@ -81,7 +89,7 @@ async fn a_step_by_blocks_reads_its_range_and_not_the_table(f: &Fixture) -> anyh
         .await?;
         let request = SliceRequest {
             lease: &lease,
-            rule: &rule,
+            rule,
             mode: Mode::Overwrite,
             scope: &scope,
             slice: &slice,
@@ -94,12 +102,25 @@ async fn a_step_by_blocks_reads_its_range_and_not_the_table(f: &Fixture) -> anyh
         };
         let part = blocks::Part { from_block: 0, to_block, stripes, stripe: 0, and_the_rest: false };
         let tx = store.writing_blocks(SECOND, SECOND).await?;
-        let plan = plan(tx, &rule, |shape, args| blocks::correct(shape, &request, part, 1, false, args)).await?;
+        let plan = plan(tx, rule, |shape, args| blocks::correct(shape, &request, part, 1, false, args)).await?;
         anyhow::ensure!(plan.contains("Tid Range Scan on ticks"), "{plan}");
         // Otherwise the range is read once for each row of something else.
         anyhow::ensure!(!plan.contains("Nested Loop"), "{plan}");
         anyhow::ensure!(!plan.contains("Seq Scan on ticks"), "{plan}");
     }
+    Ok(())
+}
+
+/// What people assigned changes what a step finds, and not how it reads the table.
+async fn assignments_leave_the_ways_through_the_table_as_they_are(f: &Fixture) -> anyhow::Result<()> {
+    let (store, rule) = large(f).await?;
+    for (symbol, decision) in [("S0", Decision::As(vec!["S1".into()])), ("S2", Decision::Value("STOCK".into()))] {
+        let matches = vec![symbol.to_owned()];
+        let assignment = Assignment { matches, decision, assigned_by: "ada".into(), assigned_at: at(0) };
+        store.assign(&rule.slug, &assignment).await?;
+    }
+    blocks_stay(f, &store, &rule).await?;
+    keys_stay(&store, &rule).await?;
     store.close().await;
     Ok(())
 }
@@ -124,6 +145,12 @@ async fn an_undo_by_places_reads_its_range_or_fetches_its_rows(f: &Fixture) -> a
 
 async fn a_step_by_key_goes_on_in_the_keys_index(f: &Fixture) -> anyhow::Result<()> {
     let (store, rule) = large(f).await?;
+    keys_stay(&store, &rule).await?;
+    store.close().await;
+    Ok(())
+}
+
+async fn keys_stay(store: &PostgresStore, rule: &Rule) -> anyhow::Result<()> {
     let (lease, scope) = (lease(), Scope::default());
     for rows in [500, 10_000] {
         let limits = ChunkLimits {
@@ -134,7 +161,7 @@ async fn a_step_by_key_goes_on_in_the_keys_index(f: &Fixture) -> anyhow::Result<
         };
         let request = ChunkRequest {
             lease: &lease,
-            rule: &rule,
+            rule,
             mode: Mode::Overwrite,
             scope: &scope,
             cursor: None,
@@ -145,11 +172,10 @@ async fn a_step_by_key_goes_on_in_the_keys_index(f: &Fixture) -> anyhow::Result<
         let after = ["00000000-0000-0000-0000-000000000000".to_owned()];
         let look = slice::Look { request: &request, cursor: Some(&after), scan: limits.scan, pass_over: false };
         let tx = store.writing(SECOND, SECOND).await?;
-        let plan = plan(tx, &rule, |shape, args| slice::correct(shape, &look, 1, args)).await?;
+        let plan = plan(tx, rule, |shape, args| slice::correct(shape, &look, 1, args)).await?;
         anyhow::ensure!(plan.contains("Index Scan using ticks_pkey on ticks"), "{plan}");
         anyhow::ensure!(!plan.contains("Seq Scan on ticks"), "{plan}");
     }
-    store.close().await;
     Ok(())
 }
 
@@ -161,6 +187,12 @@ async fn blocks_stay_in_their_range() {
 #[tokio::test]
 async fn undoing_stays_at_its_places() {
     amend_store_testkit::run(subject(), |f| Box::pin(an_undo_by_places_reads_its_range_or_fetches_its_rows(f))).await;
+}
+
+#[tokio::test]
+async fn assignments_change_no_plan() {
+    let subject = subject();
+    amend_store_testkit::run(subject, |f| Box::pin(assignments_leave_the_ways_through_the_table_as_they_are(f))).await;
 }
 
 #[tokio::test]

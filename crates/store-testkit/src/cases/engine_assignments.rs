@@ -1,6 +1,6 @@
 //! Deciding through the engine: permission, audit, what is refused, and what runs make of it.
 
-use amend_domain::{Act, Decision, ErrorCode, Role, RunState, Standing, SuggestionKind};
+use amend_domain::{Act, Assignment, Decision, ErrorCode, PreventionChoice, Role, RunState, Standing, SuggestionKind};
 use amend_engine::{Approved, Engine};
 
 use crate::{
@@ -179,6 +179,18 @@ pub async fn each_assignment_says_how_it_does_now(f: &Fixture) -> anyhow::Result
     let of = |symbol: &str, standing, value: Option<&str>| (symbol.to_owned(), standing, value.map(str::to_owned));
     let both = [of("DUAL", Standing::InForce, Some("ETF")), of("aapl", Standing::InForce, Some("STOCK"))];
     assert_eq!(standing().await?, both);
+    // One from before the rule had one match column less.
+    let wide = Assignment {
+        matches: vec!["DUAL".into(), "x".into()],
+        decision: Decision::As(vec!["AAPL".into(), "x".into()]),
+        assigned_by: "ada".into(),
+        assigned_at: at(0),
+    };
+    f.store().assign(&slug, &wide).await?;
+    let both = [both[0].clone(), of("DUALx", Standing::Broken, None), both[1].clone()];
+    assert_eq!(standing().await?, both);
+    crate::model::agree(f, &rule()).await?;
+    assert!(f.store().unassign(&slug, &wide.matches).await?);
     f.execute(&format!("DELETE FROM {TICKERS} WHERE \"ticker\" = 'AAPL' OR \"class\" IN ('STOCK', 'WIDGET')")).await?;
     let both = [of("DUAL", Standing::NotNeeded, Some("ETF")), of("aapl", Standing::Broken, None)];
     assert_eq!(standing().await?, both);
@@ -239,5 +251,22 @@ pub async fn what_another_rule_assigned_is_only_suggested(f: &Fixture) -> anyhow
     let same = work.iter().find(|w| w.row.matches.as_ref() == Some(&symbol));
     let best = same.and_then(|w| w.suggestions.first());
     assert_eq!(best.map(|s| (s.kind, &s.decision)), Some((SuggestionKind::Alias, &alias("BTC"))));
+    Ok(())
+}
+
+pub async fn prevention_says_that_it_goes_by_the_reference_alone(f: &Fixture) -> anyhow::Result<()> {
+    let engine = troubled(f).await?;
+    let (slug, admin) = (rule().slug, caller(Role::Admin));
+    let on = engine.prevention_on(&admin, &slug, PreventionChoice::default()).await?;
+    assert_eq!(on.trouble, None);
+    engine.assign(&operator(), &slug, one("aapl"), alias("AAPL")).await?;
+    let status = engine.prevention_status(&admin, &slug).await?;
+    assert!(status.on && status.trouble.is_some_and(|t| t.contains("people assigned (1)")));
+    // Such a row passes as it was written; the next run corrects it.
+    bench::add_ticks(f, &[tick(8, "aapl", None), tick(9, "AAPL", None)]).await?;
+    assert_eq!((class_of(f, 8).await?, class_of(f, 9).await?.as_deref()), (None, Some("STOCK")));
+    let done = run(&engine, &rule(), overwrite()).await?;
+    proven(f, &done).await?;
+    assert_eq!(class_of(f, 8).await?.as_deref(), Some("STOCK"));
     Ok(())
 }
