@@ -334,7 +334,7 @@ mod case {
         assert!(!f.another_store().await?.migrate().await?.is_empty());
         let rule = ledger(f, "text", "").await?;
         // Leases are rows of a table, so a run needs no such lock either.
-        assert_eq!(engine(f).rules(&caller(amend_domain::Role::Viewer)).await?, [rule.clone()]);
+        assert_eq!(engine(f).rules(&caller(amend_domain::Role::Viewer)).await?, std::slice::from_ref(&rule));
         whole_way(f, &engine(f), &rule, Strategy::Ladder, ALL).await
     }
 }
