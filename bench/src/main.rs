@@ -27,6 +27,7 @@ Usage: amend-bench NAME [--rows N] [--pairs N] [--workers N]
   correct-pg      correct 3,000,000 rows on PostgreSQL, against CREATE TABLE copy + UPDATE ... FROM
   rollback-pg     roll that back, against UPDATE ... FROM the copy
   correct-sqlite  the same correction of 1,000,000 rows on SQLite
+  rollback-sqlite roll that back, against UPDATE ... FROM the copy
   analyze         the whole report, against a bare GROUP BY
   neighbours      what readers and writers of the same table keep while a run is at work
 ";
@@ -50,6 +51,7 @@ async fn main() -> ExitCode {
         "correct-pg" => correct_pg::run(&wish).await,
         "rollback-pg" => correct_pg::rollback(&wish).await,
         "correct-sqlite" => correct_sqlite::run(&wish).await,
+        "rollback-sqlite" => correct_sqlite::rollback(&wish).await,
         "analyze" => analyze::run(&wish).await,
         "neighbours" => neighbours::run(&wish).await,
         _ => {

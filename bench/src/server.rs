@@ -125,5 +125,6 @@ pub(crate) fn side(begun: Instant, before: Sizes, after: Sizes) -> Side {
         wal_mb: mb(after.wal - before.wal),
         heap_mb: mb(after.heap - before.heap),
         index_mb: mb(after.index - before.index),
+        ..Side::default()
     }
 }

@@ -8,7 +8,7 @@ pub fn bench(arguments: &[&str]) -> anyhow::Result<()> {
     build.args(["build", "--release", "--package", "amend-bench"]);
     process::run(&mut build)?;
     let cluster = match arguments.first() {
-        Some(&"correct-sqlite") => None,
+        Some(&("correct-sqlite" | "rollback-sqlite")) => None,
         _ => Some(Cluster::start_durable()?),
     };
     let mut program = process::command(paths::target().join("release/amend-bench"));

@@ -15,8 +15,8 @@ use crate::{
     chunk::Applied,
     error::db,
     fat::{NULL, Split, count_of, values_of, values_or_nulls_of},
-    shape::{Bound, TableKind},
-    sql::{and, candidates::Walk, digest::column_text},
+    shape::{Bound, ColumnShape, TableKind},
+    sql::{and, candidates::Walk, digest::column_texts},
     value::Binds,
 };
 
@@ -94,10 +94,10 @@ impl<'a> Plain<'a> {
         self.bound.rule.target.table.quoted()
     }
 
-    /// Texts of all other columns, told apart by type, to be hashed.
-    fn others(&self) -> Vec<String> {
+    /// All other columns, which are hashed.
+    fn others(&self) -> Vec<&ColumnShape> {
         let value = &self.bound.rule.target.value;
-        self.bound.target.columns.iter().filter(|c| !c.generated && c.name != *value).map(column_text).collect()
+        self.bound.target.columns.iter().filter(|c| !c.generated && c.name != *value).collect()
     }
 
     /// Reads the next candidates after a row number, at most `limits.rows`, among at most `limits.scan` rows.
@@ -204,8 +204,8 @@ impl<'a> Plain<'a> {
         outer.extend(["group_concat(k)".into(), values_or_nulls_of("o"), values_of("n")]);
         outer.extend((0..keys.len()).map(|at| values_of(&format!("k{at}"))));
         for (at, other) in others.iter().enumerate() {
-            inner.push(format!("{other} AS d{at}"));
-            outer.push(values_of(&format!("d{at}")));
+            inner.push(format!("t.{} AS d{at}", other.name.quoted()));
+            outer.push(column_texts(other, &format!("d{at}")));
         }
         let sql = format!(
             "SELECT {} FROM (SELECT {} FROM {} AS t CROSS JOIN {resolved} AS r WHERE {} ORDER BY t.{} LIMIT ?3)",
@@ -246,7 +246,8 @@ impl<'a> Plain<'a> {
         if i64::try_from(written).ok() != Some(batch.rows) {
             return Ok(None);
         }
-        let texts: Vec<String> = self.others().iter().map(|other| values_of(other)).collect();
+        let texts: Vec<String> =
+            self.others().iter().map(|other| column_texts(other, &format!("t.{}", other.name.quoted()))).collect();
         let sql = format!(
             "SELECT count(*), {}{} FROM json_each(?1) AS e CROSS JOIN {} AS t WHERE t.{} = e.value",
             values_of(&self.bound.stored_value()),
