@@ -1,11 +1,11 @@
 //! The one way in: every door calls this, with the caller in hand.
 
 use std::{
-    collections::HashSet,
+    collections::{HashMap, HashSet},
     sync::{Arc, Mutex, PoisonError},
 };
 
-use amend_domain::{Act, Caller, ErrorCode, LiveMessage, Problem, Role, Rule, RuleSlug, RunId};
+use amend_domain::{Act, Caller, ErrorCode, LiveMessage, Problem, Role, RollbackCounts, Rule, RuleSlug, RunId};
 use serde_json::Value;
 use tokio::sync::broadcast;
 
@@ -39,6 +39,9 @@ pub(crate) struct Inner {
     pub(crate) live: broadcast::Sender<LiveMessage>,
     /// Runs that a task of this process drives, so that it never fences itself off.
     pub(crate) working: Mutex<HashSet<RunId>>,
+    /// What rollbacks were found to have to do when they were asked for, for the worker that begins one
+    /// right after: counting again would be another pass over table and journal.
+    counted: Mutex<HashMap<RunId, RollbackCounts>>,
     /// One reading of a run is shown before the next is made, so that no older state follows a newer.
     showing: tokio::sync::Mutex<()>,
 }
@@ -62,6 +65,7 @@ impl Engine {
                 config,
                 live,
                 working: Mutex::default(),
+                counted: Mutex::default(),
                 showing: tokio::sync::Mutex::default(),
             }),
         }
@@ -173,6 +177,15 @@ impl Engine {
 
     pub(crate) fn end_working(&self, id: &RunId) {
         self.inner.working.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
+        self.take_counted(id);
+    }
+
+    pub(crate) fn keep_counted(&self, id: RunId, counts: RollbackCounts) {
+        self.inner.counted.lock().unwrap_or_else(PoisonError::into_inner).insert(id, counts);
+    }
+
+    pub(crate) fn take_counted(&self, id: &RunId) -> Option<RollbackCounts> {
+        self.inner.counted.lock().unwrap_or_else(PoisonError::into_inner).remove(id)
     }
 }
 

@@ -1,8 +1,8 @@
 //! Undoing a run: counted first, then a run of its own.
 
 use amend_domain::{
-    Act, BatchSize, Caller, ConflictPolicy, ErrorCode, PlanHash, Problem, RollbackOptions, RollbackPair, RollbackPlan,
-    RollbackScope, Rule, RunId, RunKind, RunView, ValuePair,
+    Act, BatchSize, Caller, ConflictPolicy, ErrorCode, PlanHash, Problem, RollbackCounts, RollbackOptions,
+    RollbackPair, RollbackPlan, RollbackScope, Rule, RunId, RunKind, RunView, ValuePair,
 };
 
 use crate::{
@@ -52,7 +52,8 @@ impl Engine {
     /// `CORRECTION_NOT_FOUND`, `WRONG_STATE`, `ALREADY_ROLLED_BACK`, `OPERATION_IN_PROGRESS`,
     /// `INVALID_OPTIONS`, `FORBIDDEN`, `READ_ONLY`.
     pub async fn start_rollback(&self, who: &Caller, id: &RunId, options: RollbackOptions) -> Result<RunView, Problem> {
-        let view = self.queue_rollback(who, id, options).await?;
+        let (view, counts) = self.counted_rollback(who, id, options).await?;
+        self.keep_counted(view.run_id.clone(), counts);
         self.spawn_worker(view.run_id.clone());
         Ok(view)
     }
@@ -62,18 +63,32 @@ impl Engine {
     /// # Errors
     /// As [`Self::start_rollback`].
     pub async fn queue_rollback(&self, who: &Caller, id: &RunId, options: RollbackOptions) -> Result<RunView, Problem> {
+        self.counted_rollback(who, id, options).await.map(|(view, _)| view)
+    }
+
+    async fn counted_rollback(
+        &self,
+        who: &Caller,
+        id: &RunId,
+        options: RollbackOptions,
+    ) -> Result<(RunView, RollbackCounts), Problem> {
         self.authorise(who, Act::Rollback, "rollback", id.as_str()).await?;
-        let new = match self.prepare_rollback(who, id, options).await {
-            Ok(new) => new,
+        let (new, counts) = match self.prepare_rollback(who, id, options).await {
+            Ok(prepared) => prepared,
             Err(problem) => {
                 self.audit_refusal(who, "rollback", id.as_str(), &problem).await?;
                 return Err(problem);
             }
         };
-        self.create(who, "rollback", new).await
+        Ok((self.create(who, "rollback", new).await?, counts))
     }
 
-    async fn prepare_rollback(&self, who: &Caller, id: &RunId, options: RollbackOptions) -> Result<NewRun, Problem> {
+    async fn prepare_rollback(
+        &self,
+        who: &Caller,
+        id: &RunId,
+        options: RollbackOptions,
+    ) -> Result<(NewRun, RollbackCounts), Problem> {
         options.check()?;
         let source = self.finished(id).await?;
         let rule = self.rule_or_problem(&source.view.rule).await?;
@@ -99,7 +114,7 @@ impl Engine {
             BatchSize::Auto => Pace::START,
             BatchSize::Fixed(n) => i64::from(n),
         };
-        Ok(NewRun {
+        let new = NewRun {
             id: RunId::from_trusted(format!("b-{}", self.inner.ids.short())),
             rule: rule.slug,
             kind: RunKind::Rollback,
@@ -111,7 +126,8 @@ impl Engine {
             plan_hash: PlanHash::from_trusted(source.view.plan_hash.as_str()),
             expected: None,
             batch_size,
-        })
+        };
+        Ok((new, counts))
     }
 
     async fn finished(&self, id: &RunId) -> Result<StoredRun, Problem> {

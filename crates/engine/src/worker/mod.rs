@@ -35,6 +35,9 @@ use crate::{
     strategy::{choose, choose_undo},
 };
 
+/// How long what was counted when a rollback was asked for is as good as counted anew.
+const COUNTED: TimeDelta = TimeDelta::seconds(10);
+
 /// Why a worker leaves its run.
 pub(crate) enum Stop {
     /// The run fails with this.
@@ -310,7 +313,11 @@ impl Worker {
                 }
             }
             Job::Restore(source, options) => {
-                let counts = store.rollback_counts(&self.rule, source, &options.scope).await?;
+                let age = self.engine.inner.clock.now() - self.run.view.created_at;
+                let counts = match self.engine.take_counted(&self.lease.run_id).filter(|_| age < COUNTED) {
+                    Some(counts) => counts,
+                    None => store.rollback_counts(&self.rule, source, &options.scope).await?,
+                };
                 use amend_domain::ConflictPolicy::{Force, Stop as Halt};
                 if options.on_conflict == Halt && counts.changed_since > 0 {
                     return Err(Stop::Failed(conflict(counts.changed_since, 0)));
