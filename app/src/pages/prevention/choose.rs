@@ -184,10 +184,10 @@ fn removal(rule: Signal<RuleSlug>, installed: Signal<bool>, error: RwSignal<Opti
                         _ => view! { <Skeleton lines=3 /> }.into_any(),
                     }}
                     <div class="acts">
+                        <Button on_click=move |()| open.set(false)>"Keep it"</Button>
                         <Button kind=ButtonKind::Undo busy=busy test_id="prevention-off-confirm" on_click=ask>
                             "Take it off"
                         </Button>
-                        <Button on_click=move |()| open.set(false)>"Keep it"</Button>
                     </div>
                 </Dialog>
             }
