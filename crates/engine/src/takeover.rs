@@ -69,6 +69,9 @@ impl Engine {
                 if let Err(problem) = engine.resume_interrupted().await {
                     tracing::warn!(code = problem.code.as_str(), "cannot look for interrupted runs: {problem}");
                 }
+                if let Err(problem) = engine.lend_hands().await {
+                    tracing::warn!(code = problem.code.as_str(), "cannot look for runs to work along on: {problem}");
+                }
                 engine.inner.clock.sleep(LOOK).await;
             }
         })

@@ -102,7 +102,8 @@ impl Done<'_> {
     }
 }
 
-/// Writes the chunk record, adds to the run's counters and moves its cursor.
+/// Writes the chunk record, adds to the run's counters and moves its cursor. Not of a run that was paused
+/// or ended meanwhile: whoever works along with another server's worker may come too late.
 pub(crate) async fn record(tx: &mut PgConnection, lease: &Lease, done: &Done<'_>) -> Result<(), StoreError> {
     let touched = sqlx::query(
         "WITH c AS (
@@ -113,7 +114,7 @@ pub(crate) async fn record(tx: &mut PgConnection, lease: &Lease, done: &Done<'_>
            scanned = scanned + $5, changed = changed + $6, skipped = skipped + $7, conflicts = conflicts + $8,
            deleted = deleted + $9, chunks = chunks + 1, chunk_numbers = greatest(chunk_numbers, $3),
            cursor = CASE WHEN $15 THEN cursor ELSE $16 END, failed = failed + $17
-         WHERE id = $1 AND fence = $2",
+         WHERE id = $1 AND fence = $2 AND state IN ('running', 'pausing', 'cancelling')",
     )
     .bind(lease.run_id.as_str())
     .bind(lease.fence)

@@ -420,6 +420,17 @@ impl Slices for PostgresStore {
             .await
             .map_err(db)
     }
+
+    async fn slice_holders(&self, run: &RunId, now: DateTime<Utc>) -> Result<i64, StoreError> {
+        sqlx::query_scalar(
+            "SELECT count(DISTINCT holder) FROM amend.slice WHERE run_id = $1 AND NOT done AND held_until > $2",
+        )
+        .bind(run.as_str())
+        .bind(now)
+        .fetch_one(&self.pool)
+        .await
+        .map_err(db)
+    }
 }
 
 #[cfg(test)]

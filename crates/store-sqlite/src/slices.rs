@@ -56,4 +56,8 @@ impl Slices for SqliteStore {
     async fn slices_in_work(&self, _run: &RunId) -> Result<i64, StoreError> {
         Ok(0)
     }
+
+    async fn slice_holders(&self, _run: &RunId, _now: DateTime<Utc>) -> Result<i64, StoreError> {
+        Ok(0)
+    }
 }

@@ -179,6 +179,11 @@ macro_rules! each_list {
             ] once [
                 a_verdict_names_examples_of_what_it_counts,
             ]
+            engine_sharing: [] once [
+                a_second_server_works_along_and_the_run_is_proven,
+                nobody_who_works_along_writes_to_a_run_that_was_cancelled,
+                a_server_that_worked_along_takes_over_when_the_leader_dies,
+            ]
             engine_steer: [] once [
                 a_paused_run_stands_still_and_resumed_it_ends_proven,
                 a_pause_lets_at_most_the_chunk_in_flight_commit,

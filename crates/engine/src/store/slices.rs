@@ -140,4 +140,7 @@ pub trait Slices: Send + Sync + 'static {
 
     /// Slices of the present walk that are not finished, in whosever hands.
     async fn slices_in_work(&self, run: &RunId) -> Result<i64, StoreError>;
+
+    /// Workers, of all servers, that hold a slice of the present walk now.
+    async fn slice_holders(&self, run: &RunId, now: DateTime<Utc>) -> Result<i64, StoreError>;
 }

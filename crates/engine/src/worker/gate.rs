@@ -100,20 +100,23 @@ impl Drop for Gate {
 
 impl Gate {
     pub(super) fn open(worker: &Worker) -> Self {
-        let view = &worker.run.view;
+        let mut gate = Self::silent(&worker.engine, &worker.lease, &worker.rule, &worker.run.view);
+        let (notes, idle_ms) = (gate.passage.watch.clone(), worker.run.view.idle_ms);
+        gate.notes = Some(tokio::spawn(async move { notes.write_down(idle_ms).await }));
+        gate
+    }
+
+    /// One that writes no holds down: the run's own worker does.
+    pub(super) fn silent(engine: &Engine, lease: &Lease, rule: &amend_domain::Rule, view: &RunView) -> Self {
         let told =
             watch::Sender::new(Told { state: view.state, pace: view.pace, signals: None, lost: false, closing: false });
-        let watch =
-            Watch { engine: worker.engine.clone(), lease: worker.lease.clone(), rule: worker.rule.clone(), told };
-        let (eyes, notes, idle_ms) = (watch.clone(), watch.clone(), view.idle_ms);
+        let watch = Watch { engine: engine.clone(), lease: lease.clone(), rule: rule.clone(), told };
+        let eyes = watch.clone();
         // Look at the run and at the signals.
         let eyes = tokio::spawn(async move {
             tokio::join!(eyes.hear(), eyes.look(), eyes.read_signals());
         });
-        Self {
-            passage: Passage { watch, eyes: eyes.abort_handle() },
-            notes: Some(tokio::spawn(async move { notes.write_down(idle_ms).await })),
-        }
+        Self { passage: Passage { watch, eyes: eyes.abort_handle() }, notes: None }
     }
 
     /// Ends the watching; a hold that is still written down is taken off.

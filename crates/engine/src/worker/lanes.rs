@@ -49,7 +49,7 @@ const LONG_REST: chrono::TimeDelta = chrono::TimeDelta::seconds(30);
 const LOOK: Duration = Duration::from_millis(200);
 
 /// What every lane of a walk knows.
-struct Shared {
+pub(super) struct Shared {
     engine: Engine,
     lease: Lease,
     rule: amend_domain::Rule,
@@ -72,12 +72,17 @@ struct Shared {
 }
 
 impl Shared {
-    fn ends(&self) -> bool {
+    pub(super) fn ends(&self) -> bool {
         self.ending.load(Ordering::Acquire)
     }
 
-    fn end(&self) {
+    pub(super) fn end(&self) {
         self.ending.store(true, Ordering::Release);
+    }
+
+    /// Chunks are to change about so many rows from here.
+    pub(super) fn resize(&self, rows: i64) {
+        self.rows.store(rows.max(FIRST), Ordering::Release);
     }
 
     /// Blocks whose stripe has as many candidates as a chunk is to change; chunks of a journal as they
@@ -93,7 +98,7 @@ impl Shared {
 }
 
 /// What a lane tells the worker.
-enum Report {
+pub(super) enum Report {
     /// A committed chunk.
     Done {
         outcome: SliceOutcome,
@@ -152,7 +157,7 @@ impl Worker {
         }
     }
 
-    fn share(&self, lanes: u32, stripes: u32, blocks: i64) -> Result<Shared, Stop> {
+    pub(super) fn share(&self, lanes: u32, stripes: u32, blocks: i64) -> Result<Shared, Stop> {
         let engine = self.engine.clone();
         let config = &engine.inner.config;
         let to_change = self.run.view.remaining.max(1);
@@ -218,7 +223,7 @@ fn crashed(error: &JoinError) -> Stop {
 }
 
 /// Slice after slice until none is left, in anybody's hands. An error ends the other lanes, too.
-async fn run_lane(shared: Arc<Shared>, lane: u32, reports: mpsc::Sender<Report>) -> Result<(), Stop> {
+pub(super) async fn run_lane(shared: Arc<Shared>, lane: u32, reports: mpsc::Sender<Report>) -> Result<(), Stop> {
     let ended = Lane { holder: format!("{}/{lane}", shared.lease.owner), shared: Arc::clone(&shared), reports };
     let ended = ended.work().await;
     if ended.is_err() {

@@ -5,6 +5,7 @@ mod backup;
 mod breaker;
 mod finish;
 pub(crate) mod gate;
+mod join;
 mod lanes;
 pub(crate) mod pace;
 mod progress;

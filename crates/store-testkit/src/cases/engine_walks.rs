@@ -19,9 +19,13 @@ pub(super) const ROWS: i64 = 12_000;
 
 /// Many rows of many symbols, wide enough to fill blocks; two of three are wrong.
 pub(super) async fn many(f: &Fixture) -> anyhow::Result<()> {
+    many_rows(f, ROWS).await
+}
+
+pub(super) async fn many_rows(f: &Fixture, rows: i64) -> anyhow::Result<()> {
     bench::create(f).await?;
     let numbers = format!(
-        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {ROWS})
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {rows})
          SELECT i, 'S' || (i % 500)"
     );
     f.execute(&format!(
