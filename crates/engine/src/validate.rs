@@ -109,7 +109,7 @@ fn disagree(left: i64) -> String {
 fn completeness(e: &Evidence<'_>) -> LevelResult {
     let left = e.after.missing();
     if e.limited {
-        let detail = format!("The run stopped at its limit; {} that could be filled left.", rows(left));
+        let detail = format!("The run stopped at its limit, with {} left that could be filled.", rows(left));
         return level(Level::Completeness, true, 0, detail);
     }
     level(Level::Completeness, left == 0, left, no_value(left))

@@ -21,6 +21,7 @@ pub mod bench;
 pub mod cases;
 pub mod crash;
 pub mod driver;
+mod each;
 pub mod engine_driver;
 mod list;
 pub mod model;

@@ -53,7 +53,7 @@ pub(super) fn card(rule: Signal<RuleSlug>, data: Signal<Prevention>) -> AnyView 
                 {removal(rule, installed, error)}
             </div>
         </Card>
-        <Card title="The statements" note="run one by one, each waiting at most 300 ms for a lock" test_id="prevention-sql">
+        <Card title="The statements" note="run one by one, none waiting long for a lock" test_id="prevention-sql">
             {move || match script.value.get() {
                 None => view! { <Skeleton lines=6 /> }.into_any(),
                 Some(answer) => statements(answer),

@@ -65,20 +65,8 @@ impl Bound<'_> {
 
     /// The reference row `f` has the match columns of `other`, in such a way that an index serves.
     fn asked_for(&self, other: &str) -> String {
-        let equal: Vec<String> = self
-            .rule
-            .reference
-            .matches
-            .iter()
-            .enumerate()
-            .map(|(i, name)| {
-                let text = match self.reference.column(name) {
-                    Some(column) => indexed_text_of("f", column),
-                    None => text_of("f", name),
-                };
-                format!("{text} = {other}.m{i}")
-            })
-            .collect();
+        let equal: Vec<String> =
+            self.reference_texts().enumerate().map(|(i, text)| format!("{text} = {other}.m{i}")).collect();
         equal.join(" AND ")
     }
 

@@ -23,17 +23,10 @@ impl Bound<'_> {
     fn resolved_for_new(&self) -> String {
         let reference = &self.rule.reference;
         let value = text_of("f", &reference.value);
-        let matching: Vec<String> = reference
-            .matches
-            .iter()
+        let matching: Vec<String> = self
+            .reference_texts()
             .zip(&self.rule.target.matches)
-            .map(|(there, here)| {
-                let text = match self.reference.column(there) {
-                    Some(column) => super::indexed_text_of("f", column),
-                    None => text_of("f", there),
-                };
-                format!("{text} = {}", text_of("NEW", here))
-            })
+            .map(|(there, here)| format!("{there} = {}", text_of("NEW", here)))
             .collect();
         let allowed = if self.rule.allowed_values.is_empty() {
             String::new()

@@ -44,18 +44,8 @@ impl Bound<'_> {
         let reference = &self.rule.reference;
         let value = text_of("f", &reference.value);
         let blank = format!("{} = ''", trimmed(&value));
-        let matches: Vec<String> = reference
-            .matches
-            .iter()
-            .enumerate()
-            .map(|(i, name)| {
-                let text = match self.reference.column(name) {
-                    Some(column) => indexed_text_of("f", column),
-                    None => text_of("f", name),
-                };
-                format!("{text} AS m{i}")
-            })
-            .collect();
+        let matches: Vec<String> =
+            self.reference_texts().enumerate().map(|(i, text)| format!("{text} AS m{i}")).collect();
         let not_null: Vec<String> = reference.matches.iter().map(|c| format!("f.{} IS NOT NULL", c.quoted())).collect();
         let not_allowed = if self.rule.allowed_values.is_empty() {
             String::new()
@@ -76,6 +66,14 @@ impl Bound<'_> {
             reference.table.quoted(),
             not_null.join(" AND "),
         )
+    }
+
+    /// The match columns of a reference row `f` as text, in such a way that an index serves.
+    pub(crate) fn reference_texts(&self) -> impl Iterator<Item = String> + '_ {
+        self.rule.reference.matches.iter().map(|name| match self.reference.column(name) {
+            Some(column) => indexed_text_of("f", column),
+            None => text_of("f", name),
+        })
     }
 
     /// The rule's rows with `r.kind` and `r.value` beside them; `r.kind` is null for an orphan.
