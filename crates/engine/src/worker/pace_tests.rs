@@ -73,10 +73,33 @@ fn pace() -> Pace {
     Pace::new(Pace::START, Duration::from_millis(400))
 }
 
-/// The widest distance between two sizes, as a share of the smaller.
+/// The widest way out and back again, as a share. A size that only draws nearer to the right one does not
+/// swing, however late it does.
 fn swing(sizes: &[i64]) -> f64 {
-    let (least, most) = (sizes.iter().min(), sizes.iter().max());
-    least.zip(most).map_or(0.0, |(least, most)| *most as f64 / *least as f64 - 1.0)
+    let ratio = |a: i64, b: i64| a.max(b) as f64 / a.min(b) as f64 - 1.0;
+    let there = |turn: usize, end: Option<&i64>| end.map_or(0.0, |end| ratio(sizes[turn], *end));
+    (0..sizes.len())
+        .map(|turn| {
+            let (before, after) = sizes.split_at(turn);
+            let peak = there(turn, before.iter().min()).min(there(turn, after.iter().min()));
+            let trough = there(turn, before.iter().max()).min(there(turn, after.iter().max()));
+            let (is_peak, is_trough) =
+                (before.iter().all(|s| *s <= sizes[turn]), before.iter().all(|s| *s >= sizes[turn]));
+            match (is_peak, is_trough) {
+                (true, false) => peak,
+                (false, true) => trough,
+                _ => 0.0,
+            }
+        })
+        .fold(0.0, f64::max)
+}
+
+#[test]
+fn going_out_and_back_swings_and_drawing_nearer_does_not() {
+    assert!(swing(&[100, 110, 125, 125]) < 1e-9);
+    assert!((swing(&[100, 130, 120]) - 130.0 / 120.0 + 1.0).abs() < 1e-9);
+    assert!((swing(&[100, 130, 100, 130]) - 0.3).abs() < 1e-9);
+    assert!((swing(&[130, 100, 100, 130]) - 0.3).abs() < 1e-9);
 }
 
 proptest! {
