@@ -145,23 +145,31 @@ pub(crate) fn picked(
 /// most 5 a symbol) in rows of `(symbol, matches, finding, total, first, last, cur, n, candidates)`.
 /// `matches` is null when one of them is.
 pub(crate) fn unresolved(shape: &Shape, rule: &Rule, limit: u32, args: &mut Args) -> String {
-    let m = numbered(&shape.matches, ", ", |i, _| format!("m{i}"));
-    let of_symbol = numbered(&shape.matches, " AND ", |i, _| format!("c.m{i} IS NOT DISTINCT FROM top.m{i}"));
+    let list = |alias: &str| numbered(&shape.matches, ", ", |i, _| format!("{alias}m{i}"));
     let of_reference = numbered(&shape.reference_matches, " AND ", |i, c| format!("{} = top.m{i}", c.text_of("q")));
     let words: Vec<String> =
         Finding::ALL.into_iter().filter(|f| f.needs_a_person()).map(|f| f.as_str().to_owned()).collect();
+    // Every step reads its input once: a look into `c` for each symbol would be quadratic. The symbol's
+    // place in the list says which it is, because a join on IS NOT DISTINCT FROM cannot hash.
     format!(
         "WITH {resolved}, {grouped}, {classified},
-         open AS (SELECT * FROM c WHERE finding = ANY({words})),
+         open AS MATERIALIZED (
+           SELECT c.*, dense_rank() OVER (ORDER BY {m}) AS no FROM c WHERE finding = ANY({words})),
          top AS MATERIALIZED (
-           SELECT {m}, min(symbol) AS symbol, min(finding) AS finding, sum(n)::bigint AS total, min(lo) AS lo, max(hi) AS hi
-           FROM open GROUP BY {m} ORDER BY total DESC, symbol LIMIT {limit})
+           SELECT no, {m}, min(symbol) AS symbol, min(finding) AS finding, sum(n)::bigint AS total, min(lo) AS lo, max(hi) AS hi
+           FROM open GROUP BY no, {m} ORDER BY total DESC, symbol LIMIT {limit}),
+         v AS (
+           SELECT no, cur, n, row_number() OVER (PARTITION BY no ORDER BY n DESC, cur) AS rank
+           FROM (SELECT no, cur, sum(n)::bigint AS n FROM open GROUP BY no, cur) values_of),
+         s AS (
+           SELECT top.no, array_agg(DISTINCT {said}) AS candidates
+           FROM top JOIN {reference} q ON {of_reference} GROUP BY top.no)
          SELECT top.symbol, CASE WHEN top.symbol IS NOT NULL THEN ARRAY[{parts}] END AS matches, top.finding, top.total, {first} AS first, {last} AS last, v.cur, v.n,
-                coalesce((SELECT array_agg(DISTINCT {said}) FROM {reference} q WHERE {of_reference}), '{{}}') AS candidates
-         FROM top
-         CROSS JOIN LATERAL (SELECT c.cur, c.n FROM open c WHERE {of_symbol} ORDER BY c.n DESC, c.cur LIMIT 5) v
+                coalesce(s.candidates, '{{}}') AS candidates
+         FROM top JOIN v ON v.no = top.no AND v.rank <= 5 LEFT JOIN s ON s.no = top.no
          ORDER BY top.total DESC, top.symbol, {parts}, v.n DESC, v.cur",
-        parts = numbered(&shape.matches, ", ", |i, _| format!("top.m{i}")),
+        m = list(""),
+        parts = list("top."),
         resolved = reference::resolved(shape, rule, args, None),
         grouped = grouped(shape, &filter::Conditions::default(), 0),
         classified = classified(shape, args),
