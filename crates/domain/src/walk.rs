@@ -35,6 +35,10 @@ pub struct Walk {
     pub workers: u32,
     /// Stripes of each range; 1 without a ladder.
     pub stripes: u32,
+    /// Blocks of one range at most, so that all ranges between which the workers rotate stay in the
+    /// database's cache; `None` where nothing is known of it.
+    #[serde(default)]
+    pub most_blocks: Option<i64>,
 }
 
 /// The target's files and the server's log at one moment. Bytes, and rows since the server's

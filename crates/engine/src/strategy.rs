@@ -1,6 +1,6 @@
 //! How a run goes through its table: chosen from what can be seen of it, with the reason in words.
 
-use amend_domain::{BatchSize, RollbackOptions, RunOptions, Strategy, Walk};
+use amend_domain::{BatchSize, RollbackOptions, RunOptions, Strategy, Walk, number::grouped};
 
 use crate::{
     config::EngineConfig,
@@ -10,13 +10,20 @@ use crate::{
 /// A snapshot of this age keeps so many dead rows from being pruned that stripes gain nothing.
 const OLD_SNAPSHOT_S: f64 = 60.0;
 
+/// Below this, reading in the order of the key reads most blocks many times.
+const SCATTERED: f64 = 0.5;
+
+/// Ranges that a lane rotates over when it is not alone: a stripe's dead rows make room only once no
+/// statement of another lane is as old as they are.
+pub(crate) const PARTS: i64 = 4;
+
 /// Stripes of a ladder. A power of two: the first stripe needs room elsewhere for its new versions,
 /// the others find it where it was, so an eighth of the rows is what cannot be heap-only.
 const STRIPES: u32 = 8;
 
 /// Chooses the walk of a correction.
 pub(crate) fn choose(facts: &TableFacts, options: &RunOptions, config: &EngineConfig) -> Walk {
-    let key = |reason: String| Walk { strategy: Strategy::Key, reason, workers: 1, stripes: 1 };
+    let key = |reason: String| by_key(reason);
     let Some(blocks) = facts.blocks else {
         let why = facts.no_blocks_because.as_deref().unwrap_or("its rows cannot be addressed by block");
         return key(format!("Row after row in the order of the key: {why}."));
@@ -40,7 +47,13 @@ pub(crate) fn choose(facts: &TableFacts, options: &RunOptions, config: &EngineCo
         return key(format!("In the order of the key: the table is small ({blocks} blocks)."));
     }
     let workers = config.workers();
-    let walk = |strategy, stripes, reason| Walk { strategy, reason, workers, stripes };
+    let walk = |strategy, stripes, reason: String| Walk {
+        strategy,
+        reason: format!("{reason}{}", notes(facts, blocks)),
+        workers,
+        stripes,
+        most_blocks: facts.cache_blocks.map(|cache| most_blocks(cache, workers)),
+    };
     let plain = |why: String| walk(Strategy::Blocks, 1, format!("By ranges of blocks: {why}."));
     if facts.value_is_indexed {
         return plain("an index holds the corrected column, so no update of it can stay out of the indexes".into());
@@ -64,6 +77,32 @@ pub(crate) fn choose(facts: &TableFacts, options: &RunOptions, config: &EngineCo
     )
 }
 
+fn by_key(reason: String) -> Walk {
+    Walk { strategy: Strategy::Key, reason, workers: 1, stripes: 1, most_blocks: None }
+}
+
+/// Every lane comes back to its ranges once for each stripe. They should still be in the cache then,
+/// and leave half of it to everybody else.
+fn most_blocks(cache: i64, workers: u32) -> i64 {
+    cache / 2 / (i64::from(workers.max(1)) * PARTS)
+}
+
+/// What else was seen and what follows from it, as sentences for people.
+fn notes(facts: &TableFacts, blocks: i64) -> String {
+    let mut notes = String::new();
+    if let Some(c) = facts.key_correlation.filter(|c| *c < SCATTERED) {
+        notes.push_str(&format!(" In the order of the key it would jump about the disk (correlation {c:.2})."));
+    }
+    if let Some(cache) = facts.cache_blocks.filter(|cache| *cache < blocks) {
+        notes.push_str(&format!(
+            " The table is larger than the database's cache of {} blocks, so ranges stay small enough to be found \
+             there again.",
+            grouped(cache)
+        ));
+    }
+    notes
+}
+
 /// Chooses the walk of a rollback.
 pub(crate) fn choose_undo(
     facts: &TableFacts,
@@ -71,12 +110,7 @@ pub(crate) fn choose_undo(
     options: &RollbackOptions,
     config: &EngineConfig,
 ) -> Walk {
-    let key = |why: &str| Walk {
-        strategy: Strategy::Key,
-        reason: format!("The newest entries of the journal first, by the key of each row: {why}."),
-        workers: 1,
-        stripes: 1,
-    };
+    let key = |why: &str| by_key(format!("The newest entries of the journal first, by the key of each row: {why}."));
     let Some(blocks) = facts.blocks else {
         return key(facts.no_blocks_because.as_deref().unwrap_or("its rows cannot be addressed by block"));
     };
@@ -104,6 +138,7 @@ pub(crate) fn choose_undo(
         ),
         workers: config.workers(),
         stripes: 1,
+        most_blocks: None,
     }
 }
 
@@ -137,6 +172,20 @@ mod tests {
         assert_eq!(chosen(&indexed, &options), Strategy::Blocks);
         assert_eq!(chosen(&held, &options), Strategy::Blocks);
         assert_eq!(chosen(&fresh, &options), Strategy::Ladder);
+    }
+
+    #[test]
+    fn ranges_are_so_small_that_those_in_turn_fit_into_half_the_cache() {
+        let config = EngineConfig::default();
+        let facts = TableFacts { cache_blocks: Some(16_384), key_correlation: Some(0.02), ..large() };
+        let walk = choose(&facts, &RunOptions::default(), &config);
+        let most = walk.most_blocks.unwrap();
+        assert!(most * PARTS * i64::from(walk.workers) <= 16_384 / 2 && most > 0, "{walk:?}");
+        assert!(walk.reason.contains("cache of 16,384 blocks"), "{walk:?}");
+        assert!(walk.reason.contains("(correlation 0.02)"), "{walk:?}");
+        let roomy = TableFacts { cache_blocks: Some(1_000_000), key_correlation: Some(0.99), ..large() };
+        let walk = choose(&roomy, &RunOptions::default(), &config);
+        assert!(!walk.reason.contains("cache") && !walk.reason.contains("correlation"), "{walk:?}");
     }
 
     #[test]

@@ -71,6 +71,30 @@ pub(crate) async fn leaves(conn: &mut PgConnection, rule: &Rule) -> Result<Vec<L
     query_leaves(conn, rule).await.map_err(db)
 }
 
+/// Blocks that the server's shared buffers hold; `None` where it has no such setting.
+async fn cache_blocks(conn: &mut PgConnection) -> Result<Option<i64>, StoreError> {
+    sqlx::query_scalar("SELECT setting::bigint FROM pg_settings WHERE name = 'shared_buffers' AND unit = '8kB'")
+        .fetch_optional(conn)
+        .await
+        .map_err(db)
+}
+
+/// How far the key's first column is in the order of the rows on disk, in the leaf where it is least;
+/// `None` before the table was analysed.
+async fn key_correlation(conn: &mut PgConnection, rule: &Rule, leaves: &[Leaf]) -> Result<Option<f64>, StoreError> {
+    let Some(first) = rule.target.key.first() else { return Ok(None) };
+    let names: Vec<&str> = leaves.iter().map(|l| l.name.as_str()).collect();
+    sqlx::query_scalar(
+        "SELECT min(abs(correlation))::float8 FROM pg_stats
+         WHERE quote_ident(schemaname) || '.' || quote_ident(tablename) = ANY($1) AND attname = $2",
+    )
+    .bind(names)
+    .bind(&first.0)
+    .fetch_one(conn)
+    .await
+    .map_err(db)
+}
+
 impl PostgresStore {
     pub(crate) async fn facts(&self, rule: &Rule) -> Result<TableFacts, StoreError> {
         let mut tx = self.reading().await?;
@@ -90,6 +114,8 @@ impl PostgresStore {
         .fetch_one(&mut *tx)
         .await
         .map_err(db)?;
+        let cache = cache_blocks(&mut tx).await?;
+        let correlation = key_correlation(&mut tx, rule, &leaves).await?;
         let mut refusal = if leaves.is_empty() {
             Some("the table has no partition yet".into())
         } else {
@@ -107,6 +133,8 @@ impl PostgresStore {
             leaves: i64::try_from(leaves.len()).unwrap_or(i64::MAX),
             value_is_indexed: leaves.iter().any(|l| l.value_is_indexed),
             oldest_snapshot_s: oldest,
+            cache_blocks: cache,
+            key_correlation: correlation,
         })
     }
 

@@ -22,6 +22,8 @@ struct TableRow {
     readable: bool,
     owner: String,
     me: String,
+    /// Foreign tables below it.
+    foreign_parts: Vec<String>,
 }
 
 #[derive(FromRow)]
@@ -87,6 +89,16 @@ fn of_table(table: &TableRow, remarks: &mut Vec<Remark>) {
     if is_target && !kind.is_empty() {
         let message = format!("{name} is {kind}: it cannot be corrected row by row.");
         return add(true, message, "Name the table behind it, in the database where that stands.".into());
+    }
+    if is_target && let Some(far) = table.foreign_parts.first() {
+        // No unique index can reach over it, so nothing guarantees that a key names one row.
+        let message = format!(
+            "{name} has a foreign table among its parts ({far}), for whose keys this database cannot vouch, so a row \
+             cannot be found again for sure."
+        );
+        let advice = "Make one rule for each part of its own, with that part as the target, and correct the foreign \
+                      table in the database where it stands.";
+        return add(true, message, advice.into());
     }
     if !table.readable {
         let message = format!("The database user {} may not read {name}, a table of {}.", table.me, table.owner);

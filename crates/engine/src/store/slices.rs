@@ -23,6 +23,10 @@ pub struct TableFacts {
     pub leaves: i64,
     /// Whether an index holds the value column, so that no update of it can be heap-only.
     pub value_is_indexed: bool,
+    /// Blocks that the database's own cache holds.
+    pub cache_blocks: Option<i64>,
+    /// How far the order of the key is the order of the rows on disk, 0 (not at all) to 1.
+    pub key_correlation: Option<f64>,
     /// Seconds since the oldest snapshot of other sessions began, which keeps dead rows from being
     /// pruned.
     pub oldest_snapshot_s: Option<f64>,

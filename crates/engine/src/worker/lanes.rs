@@ -27,14 +27,15 @@ use super::{
 use crate::{
     facade::Engine,
     store::{Cut, Lease, Slice, SliceOutcome, SliceRequest, StoreError, Trouble, UndoRequest},
+    strategy::PARTS,
 };
 
 /// Blocks of a part at least and at most, whatever the pace says: fewer cost more in statements than
 /// they change, more than that (256 MB) is no small step however few rows are wrong.
 const BLOCKS: (i64, i64) = (16, 32_768);
-/// Ranges that a lane rotates over when it is not alone: a stripe's dead rows make room only once no
-/// statement of another lane is as old as they are.
-const PARTS: i64 = 4;
+/// What a part may have however small the database's cache is: its blocks are found in the system's
+/// cache then.
+const FEW_BLOCKS: i64 = 256;
 /// Chunks of a journal in one slice: those of one slice of the walk that wrote them, whose ranges take
 /// turns, so that undoing them in the same order has the same effect.
 const UNDONE_CHUNKS: i64 = 32;
@@ -60,6 +61,8 @@ pub(super) struct Shared {
     statement_timeout: Duration,
     stripes: i64,
     parts: i64,
+    /// Blocks of a part at most.
+    most_blocks: i64,
     /// Rows that a chunk is to change.
     rows: AtomicI64,
     /// Rows to be changed of each million blocks, at the run's beginning.
@@ -93,7 +96,7 @@ impl Shared {
         }
         let rows = self.rows.load(Ordering::Acquire);
         let blocks = rows.saturating_mul(self.stripes).saturating_mul(1_000_000) / self.rows_a_million_blocks.max(1);
-        Cut { blocks: blocks.clamp(BLOCKS.0, BLOCKS.1), parts: self.parts, stripes: self.stripes }
+        Cut { blocks: blocks.clamp(BLOCKS.0, self.most_blocks), parts: self.parts, stripes: self.stripes }
     }
 }
 
@@ -172,6 +175,10 @@ impl Worker {
             statement_timeout: self.statement_timeout(),
             stripes: i64::from(stripes.max(1)),
             parts: if lanes > 1 { PARTS } else { 1 },
+            most_blocks: {
+                let wished = self.run.view.walk.as_ref().and_then(|w| w.most_blocks);
+                wished.map_or(BLOCKS.1, |most| most.clamp(FEW_BLOCKS, BLOCKS.1))
+            },
             rows: AtomicI64::new(self.run.view.batch_size.max(FIRST)),
             rows_a_million_blocks: to_change.saturating_mul(1_000_000) / blocks,
             rows_per_block: per_block(rows, blocks),

@@ -36,7 +36,7 @@ cases! {
     a_table_of_another_owner_needs_the_right_to_update_one_column
     a_table_that_may_not_be_read_is_refused_by_name
     a_view_is_refused_as_a_target
-    a_foreign_partition_is_walked_by_key
+    a_foreign_partition_is_refused_and_the_others_go_the_whole_way
     a_server_without_ranges_of_ctid_goes_by_key
     a_server_that_does_not_tell_how_tables_are_stored_goes_by_key
     a_server_without_the_hash_of_a_row_is_refused
@@ -277,20 +277,25 @@ mod case {
         Ok(())
     }
 
-    pub async fn a_foreign_partition_is_walked_by_key(f: &Fixture) -> anyhow::Result<()> {
+    pub async fn a_foreign_partition_is_refused_and_the_others_go_the_whole_way(f: &Fixture) -> anyhow::Result<()> {
         let mut rule = ledger(f, "text", "").await?;
         f.execute(
             "CREATE EXTENSION postgres_fdw; CREATE SERVER afar FOREIGN DATA WRAPPER postgres_fdw;
-             CREATE TABLE parts (id bigint NOT NULL, symbol text, class text) PARTITION BY RANGE (id);
-             CREATE TABLE near PARTITION OF parts FOR VALUES FROM (0) TO (1000);
-             CREATE FOREIGN TABLE far PARTITION OF parts FOR VALUES FROM (1000) TO (2000) SERVER afar;",
+             ALTER TABLE ledger RENAME TO near;
+             CREATE TABLE ledger (LIKE near) PARTITION BY RANGE (id);
+             ALTER TABLE ledger ATTACH PARTITION near FOR VALUES FROM (0) TO (10000);
+             CREATE FOREIGN TABLE far PARTITION OF ledger FOR VALUES FROM (10000) TO (20000) SERVER afar;",
         )
         .await?;
-        rule.target.table = TableName::new("parts");
-        let walk = engine(f).walk_of(&rule).await?;
-        assert_eq!(walk.strategy, Strategy::Key);
-        assert!(walk.reason.contains("public.far is a foreign table"), "{walk:?}");
-        Ok(())
+        f.store().save_rule(&rule, at(1)).await?;
+        let told = problem(engine(f).check_rule(&rule).await)?;
+        assert_eq!((told.code, told.field.as_deref()), (ErrorCode::RuleUnusable, Some("target.table")), "{told}");
+        assert!(told.to_string().contains("public.far"), "{told}");
+        assert!(told.advice.is_some_and(|a| a.contains("one rule for each part")));
+        f.execute("DROP FOREIGN TABLE far").await?;
+        rule.target.table = TableName::new("near");
+        f.store().save_rule(&rule, at(2)).await?;
+        whole_way(f, &engine(f), &rule, Strategy::Ladder, ALL).await
     }
 
     // Other servers cannot be had here. What they lack is taken away from this database's own catalog,

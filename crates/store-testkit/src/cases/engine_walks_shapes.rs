@@ -55,6 +55,31 @@ pub async fn partitions_are_walked_each_by_its_own_blocks(f: &Fixture) -> anyhow
     Ok(())
 }
 
+/// Only a database that can tell says anything: no figure is made up.
+pub async fn cache_and_order_of_the_key_are_looked_at(f: &Fixture) -> anyhow::Result<()> {
+    many(f).await?;
+    if f.kind() == StoreKind::Sqlite {
+        let facts = f.store().table_facts(&rule()).await?;
+        assert_eq!((facts.cache_blocks, facts.key_correlation), (None, None));
+        return Ok(());
+    }
+    f.execute(&format!("DELETE FROM pg_statistic WHERE starelid = '{TICKS}'::regclass")).await?;
+    assert_eq!(f.store().table_facts(&rule()).await?.key_correlation, None);
+    f.execute(&format!("ANALYZE {TICKS}")).await?;
+    let facts = f.store().table_facts(&rule()).await?;
+    assert!(facts.key_correlation.is_some_and(|c| c > 0.99), "{facts:?}");
+    let blocks = f.number("SELECT setting::bigint FROM pg_settings WHERE name = 'shared_buffers'").await?;
+    assert_eq!(facts.cache_blocks, Some(blocks));
+    f.execute(&format!(
+        "CREATE TABLE again AS TABLE {TICKS}; TRUNCATE {TICKS};
+         INSERT INTO {TICKS} SELECT * FROM again ORDER BY md5(id::text); ANALYZE {TICKS}"
+    ))
+    .await?;
+    let facts = f.store().table_facts(&rule()).await?;
+    assert!(facts.key_correlation.is_some_and(|c| c < 0.2), "{facts:?}");
+    Ok(())
+}
+
 pub async fn a_value_that_decides_the_partition_is_walked_by_key(f: &Fixture) -> anyhow::Result<()> {
     if f.kind() == StoreKind::Sqlite {
         return Ok(());

@@ -196,7 +196,8 @@ pub async fn everything_that_a_worker_writes_is_read_back(f: &Fixture) -> anyhow
         examples: vec!["AAA: 3 rows with \" x\"".into()],
     }]);
     let error = RunError { code: ErrorCode::Drift, message: "moved".into(), advice: Some("look again".into()) };
-    let walk = Walk { strategy: Strategy::Ladder, reason: "large".into(), workers: 2, stripes: 8 };
+    let walk =
+        Walk { strategy: Strategy::Ladder, reason: "large".into(), workers: 2, stripes: 8, most_blocks: Some(500) };
     let footprint = Footprint { heap_bytes: 1, index_bytes: 2, wal_bytes: 3, updated: 4, hot: 5 };
     let effect = Effect::new(footprint, Footprint { wal_bytes: 9, ..footprint }, 1, 2);
     let patch = RunPatch {
