@@ -37,11 +37,20 @@ pub struct EngineConfig {
 }
 
 impl EngineConfig {
-    /// The number of workers, once decided.
-    pub(crate) fn workers(&self) -> u32 {
-        let cores = || std::thread::available_parallelism().map_or(1, |n| u32::try_from(n.get()).unwrap_or(u32::MAX));
-        if self.workers == 0 { cores().clamp(1, 4) } else { self.workers }
+    /// The number of workers, once decided: as many as are set; otherwise a core each, of those that other
+    /// sessions leave free. No database says how many cores it has, so this machine's are taken for it.
+    pub(crate) fn workers(&self, busy_sessions: Option<i64>) -> u32 {
+        if self.workers != 0 {
+            return self.workers;
+        }
+        let cores = std::thread::available_parallelism().map_or(1, |n| i64::try_from(n.get()).unwrap_or(i64::MAX));
+        allowed(cores, busy_sessions.unwrap_or(0))
     }
+}
+
+/// One worker always, four at most.
+fn allowed(cores: i64, busy: i64) -> u32 {
+    u32::try_from(cores.saturating_sub(busy).clamp(1, 4)).unwrap_or(1)
 }
 
 impl Default for EngineConfig {
@@ -60,5 +69,18 @@ impl Default for EngineConfig {
             retention_days: 30,
             breaker_percent: 50,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn workers_are_what_cores_and_load_allow_unless_they_are_set() {
+        let of = |cores, busy| allowed(cores, busy);
+        assert_eq!([of(1, 0), of(2, 0), of(16, 0), of(4, 3), of(4, 9), of(16, 10)], [1, 2, 4, 1, 1, 4]);
+        let set = EngineConfig { workers: 7, ..EngineConfig::default() };
+        assert_eq!(set.workers(Some(100)), 7);
     }
 }

@@ -46,10 +46,10 @@ pub(crate) fn choose(facts: &TableFacts, options: &RunOptions, config: &EngineCo
     if blocks < config.blocks_from {
         return key(format!("In the order of the key: the table is small ({blocks} blocks)."));
     }
-    let workers = config.workers();
+    let workers = config.workers(facts.busy_sessions);
     let walk = |strategy, stripes, reason: String| Walk {
         strategy,
-        reason: format!("{reason}{}", notes(facts, blocks)),
+        reason: format!("{reason}{}", notes(facts, blocks, workers)),
         workers,
         stripes,
         most_blocks: facts.cache_blocks.map(|cache| most_blocks(cache, workers)),
@@ -88,8 +88,13 @@ fn most_blocks(cache: i64, workers: u32) -> i64 {
 }
 
 /// What else was seen and what follows from it, as sentences for people.
-fn notes(facts: &TableFacts, blocks: i64) -> String {
+fn notes(facts: &TableFacts, blocks: i64, workers: u32) -> String {
     let mut notes = String::new();
+    if workers == 1
+        && let Some(busy) = facts.busy_sessions.filter(|busy| *busy > 0)
+    {
+        notes.push_str(&format!(" One worker: the database is busy with {} other sessions.", grouped(busy)));
+    }
     if let Some(c) = facts.key_correlation.filter(|c| *c < SCATTERED) {
         notes.push_str(&format!(" In the order of the key it would jump about the disk (correlation {c:.2})."));
     }
@@ -136,7 +141,7 @@ pub(crate) fn choose_undo(
              looked for where they were left, all others by their key.",
             places.placed
         ),
-        workers: config.workers(),
+        workers: config.workers(facts.busy_sessions),
         stripes: 1,
         most_blocks: None,
     }

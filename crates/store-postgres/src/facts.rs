@@ -106,10 +106,17 @@ impl PostgresStore {
                 return Ok(TableFacts { no_blocks_because: Some(reason), leaves: 1, ..TableFacts::default() });
             }
         };
-        // Sessions that we may not look at show no snapshot: then nothing is known of them.
-        let oldest: Option<f64> = sqlx::query_scalar(
-            "SELECT max(extract(epoch FROM clock_timestamp() - xact_start))::float8 FROM pg_stat_activity
-             WHERE pid <> pg_backend_pid() AND backend_xmin IS NOT NULL AND datname = current_database()",
+        // Sessions that we may not look at show no snapshot: then nothing is known of them. A prepared
+        // transaction holds one without a session.
+        let (oldest, busy): (Option<f64>, i64) = sqlx::query_as(
+            "SELECT greatest(
+                      max(extract(epoch FROM clock_timestamp() - xact_start)) FILTER (
+                        WHERE backend_xmin IS NOT NULL AND datname = current_database()),
+                      (SELECT max(extract(epoch FROM clock_timestamp() - prepared)) FROM pg_prepared_xacts
+                       WHERE database = current_database()))::float8,
+                    count(*) FILTER (WHERE state = 'active' AND backend_type = 'client backend'
+                        AND application_name IS DISTINCT FROM current_setting('application_name'))
+             FROM pg_stat_activity WHERE pid <> pg_backend_pid()",
         )
         .fetch_one(&mut *tx)
         .await
@@ -133,6 +140,7 @@ impl PostgresStore {
             leaves: i64::try_from(leaves.len()).unwrap_or(i64::MAX),
             value_is_indexed: leaves.iter().any(|l| l.value_is_indexed),
             oldest_snapshot_s: oldest,
+            busy_sessions: Some(busy),
             cache_blocks: cache,
             key_correlation: correlation,
         })

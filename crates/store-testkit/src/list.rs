@@ -232,7 +232,7 @@ macro_rules! each_list {
             ] once []
             engine_walks_shapes: [] once [
                 partitions_are_walked_each_by_its_own_blocks,
-                cache_and_order_of_the_key_are_looked_at,
+                cache_load_and_order_of_the_key_are_looked_at,
                 a_value_that_decides_the_partition_is_walked_by_key,
                 a_corrected_column_with_an_index_is_walked_without_stripes,
                 an_expression_over_the_column_in_an_index_counts_too,

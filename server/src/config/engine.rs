@@ -23,8 +23,9 @@ pub struct EngineSection {
     /// `AMEND_ENGINE_RETENTION_DAYS`. Days after a run's end for which it can be rolled back, where its
     /// rule says nothing else. Default 30; 1 to 3,650.
     pub retention_days: u32,
-    /// `AMEND_ENGINE_WORKERS`. Workers that share a run over a large table of PostgreSQL. Default 0: as
-    /// many as this machine has cores, at most 4; otherwise 1 to 32.
+    /// `AMEND_ENGINE_WORKERS`. Workers that share a run over a large table of PostgreSQL. Default 0: one
+    /// for each core of this machine that other active sessions of the database leave free, 1 to 4; set it where
+    /// the database stands elsewhere. Otherwise 1 to 32.
     pub workers: u32,
     /// `AMEND_ENGINE_BREAKER_PERCENT`. Percent of the last 20 chunks (at least 10) that may fail before a
     /// run stops by itself. Default 50; 1 to 100.

@@ -23,6 +23,8 @@ pub struct TableFacts {
     pub leaves: i64,
     /// Whether an index holds the value column, so that no update of it can be heap-only.
     pub value_is_indexed: bool,
+    /// Sessions of others that are at work in the server now.
+    pub busy_sessions: Option<i64>,
     /// Blocks that the database's own cache holds.
     pub cache_blocks: Option<i64>,
     /// How far the order of the key is the order of the rows on disk, 0 (not at all) to 1.

@@ -68,7 +68,7 @@ impl Engine {
             return Ok(());
         }
         let busy = store.slice_holders(id, now).await.map_err(public)?;
-        let hands = i64::from(self.inner.config.workers()).min(MOST - busy);
+        let hands = i64::from(self.inner.config.workers(None)).min(MOST - busy);
         // Before the first slice is cut the walk has not begun, and only the leader may begin it.
         if busy == 0 || hands < 1 {
             return Ok(());

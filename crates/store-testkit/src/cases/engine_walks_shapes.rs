@@ -56,11 +56,11 @@ pub async fn partitions_are_walked_each_by_its_own_blocks(f: &Fixture) -> anyhow
 }
 
 /// Only a database that can tell says anything: no figure is made up.
-pub async fn cache_and_order_of_the_key_are_looked_at(f: &Fixture) -> anyhow::Result<()> {
+pub async fn cache_load_and_order_of_the_key_are_looked_at(f: &Fixture) -> anyhow::Result<()> {
     many(f).await?;
     if f.kind() == StoreKind::Sqlite {
         let facts = f.store().table_facts(&rule()).await?;
-        assert_eq!((facts.cache_blocks, facts.key_correlation), (None, None));
+        assert_eq!((facts.cache_blocks, facts.key_correlation, facts.busy_sessions), (None, None, None));
         return Ok(());
     }
     f.execute(&format!("DELETE FROM pg_statistic WHERE starelid = '{TICKS}'::regclass")).await?;
@@ -68,6 +68,23 @@ pub async fn cache_and_order_of_the_key_are_looked_at(f: &Fixture) -> anyhow::Re
     f.execute(&format!("ANALYZE {TICKS}")).await?;
     let facts = f.store().table_facts(&rule()).await?;
     assert!(facts.key_correlation.is_some_and(|c| c > 0.99), "{facts:?}");
+    let (facts_then, slept) = tokio::join!(
+        async {
+            let store = f.store();
+            let seen = async {
+                loop {
+                    let facts = store.table_facts(&rule()).await?;
+                    if facts.busy_sessions.is_some_and(|busy| busy > 0) {
+                        return Ok::<_, anyhow::Error>(facts);
+                    }
+                }
+            };
+            tokio::time::timeout(std::time::Duration::from_secs(30), seen).await
+        },
+        f.execute("SELECT pg_sleep(1)")
+    );
+    slept?;
+    facts_then??;
     let blocks = f.number("SELECT setting::bigint FROM pg_settings WHERE name = 'shared_buffers'").await?;
     assert_eq!(facts.cache_blocks, Some(blocks));
     f.execute(&format!(
