@@ -220,8 +220,8 @@ drift_tolerance_percent = {drift:?}
 # AMEND_ENGINE_RETENTION_DAYS. Days after a run's end for which it can be rolled back; `amend purge` and
 # `amend serve` drop what is older.
 retention_days = {retention}
-# AMEND_ENGINE_WORKERS. Workers that share a run over a large table of PostgreSQL; 0: as many as this
-# machine has cores, at most 4. Fewer, where the database has fewer to spare.
+# AMEND_ENGINE_WORKERS. Workers that share a run over a large table of PostgreSQL; 0: one for each core
+# of this machine that other sessions of the database leave free, 1 to 4. Set it where the database stands elsewhere.
 workers = {workers}
 # AMEND_ENGINE_BREAKER_PERCENT. Percent of the last 20 chunks that may fail before a run stops by itself.
 breaker_percent = {breaker}
