@@ -2,11 +2,12 @@
 
 mod support;
 
-use amend_domain::{Caller, Door, Finding, Role, RowFilter, RuleSlug};
-use support::{CORRECTABLE, EACH, ROWS, Site};
+use amend_domain::{Caller, Door, Finding, Role, RowFilter, RowQuery, RuleSlug};
+use support::{CORRECTABLE, Database, EACH, ROWS, Site};
 
 on_both!(
     the_export_has_every_row_that_the_filter_lets_through,
+    an_export_of_several_pages_has_every_row_once,
     null_blank_and_formulas_are_told,
     what_cannot_be_read_is_refused,
 );
@@ -38,6 +39,24 @@ async fn the_export_has_every_row_that_the_filter_lets_through(site: &Site) {
         let keys: std::collections::HashSet<_> = records.iter().map(|r| r[0].to_owned()).collect();
         assert_eq!(keys.len(), records.len(), "a row stands twice");
     }
+}
+
+async fn an_export_of_several_pages_has_every_row_once(site: &Site) {
+    let more = 2 * i64::from(RowQuery::MAX_EXPORT) + 1;
+    let (key, time) = match site.database {
+        Database::Sqlite => ("printf('00000000-0000-4000-7000-%012d', i)", "datetime(i * 60, 'unixepoch')"),
+        Database::Postgres => ("md5(i::text)::uuid", "to_timestamp(i * 60)"),
+    };
+    site.execute(&format!(
+        "INSERT INTO market_data (id, symbol, timeframe, \"timestamp\", open, high, low, close, volume, asset_class)
+         WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {more})
+         SELECT {key}, 'nowhere', '1d', {time}, 1, 1, 1, 1, 1, 'ETF' FROM n"
+    ))
+    .await;
+    let reply = site.get(Role::Viewer, "/export/rows.csv?symbol=nowhere&finding=orphan").await;
+    let records = records(&reply.text);
+    let keys: std::collections::HashSet<_> = records.iter().map(|r| r[0].to_owned()).collect();
+    assert_eq!((records.len() as i64, keys.len() as i64), (more, more));
 }
 
 async fn null_blank_and_formulas_are_told(site: &Site) {

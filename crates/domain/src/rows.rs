@@ -114,6 +114,9 @@ pub struct RowQuery {
 
 impl RowQuery {
     pub const MAX_LIMIT: u32 = 1_000;
+    /// Of a page of an export. A page whose rows are rare costs a pass over the table, however few it
+    /// holds; so many rows are a few megabytes.
+    pub const MAX_EXPORT: u32 = 10_000;
 
     /// Checks bounds.
     ///

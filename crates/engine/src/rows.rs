@@ -16,6 +16,19 @@ impl Engine {
         self.inner.store.rows_page(&rule, query).await.map_err(public)
     }
 
+    /// One page of an export: the same with up to [`RowQuery::MAX_EXPORT`] rows.
+    ///
+    /// # Errors
+    /// As [`Engine::rows`].
+    pub async fn rows_to_export(&self, who: &Caller, slug: &RuleSlug, query: &RowQuery) -> Result<RowPage, Problem> {
+        self.authorise(who, Act::Read, "rows", slug.as_str()).await?;
+        if !(1..=RowQuery::MAX_EXPORT).contains(&query.limit) {
+            return Err(Problem::field("limit", "must be 1 to 10000"));
+        }
+        let rule = self.rule_or_problem(slug).await?;
+        self.inner.store.rows_page(&rule, query).await.map_err(public)
+    }
+
     /// Rows that a filter lets through.
     ///
     /// # Errors

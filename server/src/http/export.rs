@@ -63,16 +63,16 @@ async fn begin(engine: &Engine, caller: &Caller, pairs: &[(String, String)]) -> 
     };
     let (sort, direction) = sort_from_pairs(pairs())?;
     let query =
-        RowQuery { filter: RowFilter::from_pairs(pairs())?, sort, direction, after: None, limit: RowQuery::MAX_LIMIT };
+        RowQuery { filter: RowFilter::from_pairs(pairs())?, sort, direction, after: None, limit: RowQuery::MAX_EXPORT };
     let rule = engine.rule(caller, &slug).await?;
-    let first = engine.rows(caller, &slug, &query).await?;
+    let first = engine.rows_to_export(caller, &slug, &query).await?;
     Ok((Wanted { rule, query, formulas }, first))
 }
 
 fn answer(engine: Engine, caller: Caller, wanted: Wanted, first: RowPage) -> Response {
     let name = format!("attachment; filename=\"{}-rows.csv\"", wanted.rule.slug);
     let start = Walk { engine, caller, wanted, next: Next::Page(first), head: true };
-    // One page of at most 1,000 rows is in memory at a time; the next is read when the client has
+    // One page of at most [`RowQuery::MAX_EXPORT`] rows is in memory at a time; the next is read when the client has
     // taken this one.
     let body = Body::from_stream(stream::try_unfold(start, Walk::step).boxed());
     let mut response = body.into_response();
@@ -109,7 +109,7 @@ impl Walk {
             Next::Read(after) => {
                 self.wanted.query.after = Some(after);
                 let slug = &self.wanted.rule.slug;
-                self.engine.rows(&self.caller, slug, &self.wanted.query).await.inspect_err(|why| {
+                self.engine.rows_to_export(&self.caller, slug, &self.wanted.query).await.inspect_err(|why| {
                     tracing::error!(code = why.code.as_str(), "an export was cut off: {why}");
                 })?
             }

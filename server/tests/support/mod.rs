@@ -65,6 +65,7 @@ pub enum Database {
 
 /// A server, its database, and ways to speak to both.
 pub struct Site {
+    pub database: Database,
     pub addr: SocketAddr,
     pub engine: Engine,
     pub backend: Box<dyn Backend>,
@@ -181,7 +182,7 @@ impl Site {
         let task = tokio::spawn(server.run(async move { stopped.await.unwrap_or_default() }));
         let http =
             Client::builder().redirect(redirect::Policy::none()).timeout(Duration::from_secs(60)).build().unwrap();
-        Self { addr, engine, backend, http, stop: Mutex::new(Some(stop)), task }
+        Self { database, addr, engine, backend, http, stop: Mutex::new(Some(stop)), task }
     }
 
     /// What SIGTERM does.
