@@ -134,6 +134,10 @@ impl Corrections for PostgresStore {
         self.count_rollback(rule, run, scope).await
     }
 
+    async fn come_full_circle(&self, rule: &Rule, run: &RunId, scope: &RollbackScope) -> Result<i64, StoreError> {
+        self.count_circles(rule, run, scope).await
+    }
+
     async fn rollback_samples(
         &self,
         rule: &Rule,

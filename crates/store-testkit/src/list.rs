@@ -157,6 +157,7 @@ macro_rules! each_list {
                 a_reference_emptied_before_the_worker_came_changes_nothing,
             ] once []
             engine_rollbacks: [
+                a_rollback_of_a_row_that_came_full_circle_comes_to_its_end,
                 a_rollback_of_a_rollback_restores_what_the_correction_wrote,
                 a_run_whose_rollback_was_undone_can_be_rolled_back_again,
                 undoing_a_rollback_leaves_what_others_wrote_since,
@@ -178,6 +179,9 @@ macro_rules! each_list {
                 a_rollback_with_stop_does_not_start_over_a_conflict,
             ] once [
                 a_verdict_names_examples_of_what_it_counts,
+            ]
+            engine_schedules: [] once [
+                random_schedules_lose_nothing_journal_once_and_undo_to_the_byte,
             ]
             engine_sharing: [] once [
                 a_second_server_works_along_and_the_run_is_proven,

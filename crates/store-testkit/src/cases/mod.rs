@@ -14,6 +14,7 @@ pub mod engine_faults;
 pub mod engine_refusals;
 pub mod engine_rollbacks;
 pub mod engine_runs;
+pub mod engine_schedules;
 pub mod engine_sharing;
 pub mod engine_steer;
 pub mod engine_takeover;
