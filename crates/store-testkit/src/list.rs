@@ -188,6 +188,11 @@ macro_rules! each_list {
                 nobody_who_works_along_writes_to_a_run_that_was_cancelled,
                 a_server_that_worked_along_takes_over_when_the_leader_dies,
             ]
+            engine_slow: [] once [
+                rows_that_take_longer_than_a_chunk_may_are_done_alone_with_more_time,
+                a_step_of_a_slice_that_runs_into_its_limit_gets_more_time,
+                a_table_that_is_slow_in_every_row_ends_no_run,
+            ]
             engine_steer: [] once [
                 a_paused_run_stands_still_and_resumed_it_ends_proven,
                 a_pause_lets_at_most_the_chunk_in_flight_commit,

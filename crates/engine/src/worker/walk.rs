@@ -7,7 +7,8 @@ use amend_domain::{
 };
 
 use super::{
-    Job, Stop, Worker, backoff::Backoff, conflict, gate::Pass, pace::Pace, progress::Progress, search::Search,
+    Job, Stop, Worker, backoff::Backoff, conflict, gate::Pass, pace::Pace, progress::Progress, room::Room,
+    search::Search,
 };
 use crate::{
     analysis::counts_of,
@@ -187,7 +188,7 @@ impl Worker {
         let mut cursor = if dry { None } else { self.run.cursor.clone() };
         // A run resumed after a dead worker has counted these rows already.
         let mut progress = Progress::new(if dry { 0 } else { self.run.view.changed });
-        let mut search = Search::default();
+        let mut search = Search::new(self.room());
         loop {
             match self.pass().await? {
                 Pass::Go => {}
@@ -216,7 +217,11 @@ impl Worker {
             cursor.clone_from(&outcome.cursor);
             // A chunk that was made smaller says nothing about the usual size.
             let telling = fixed.is_none() && !narrowed && !search.is_on() && outcome.failed == 0;
-            let change = if telling { pace.observe(outcome.duration_ms) } else { None };
+            let change = match search.take_slow().filter(|_| fixed.is_none()) {
+                Some(limit) => pace.ran_out(limit),
+                None if telling => pace.observe(outcome.duration_ms),
+                None => None,
+            };
             if let Some(change) = change {
                 progress.resized(change.size);
                 let message = format!("Chunks of {} rows from here: {}.", change.size, change.reason);
@@ -258,14 +263,13 @@ impl Worker {
             rows: rows.min(left),
             scan: rows.saturating_mul(config.scan_factor.max(1)),
             lock_timeout: config.lock_timeout,
-            statement_timeout: self.statement_timeout(),
+            statement_timeout: self.room().limit(),
         })
     }
 
-    /// No chunk transaction outlives five times its target by much: the first chunks of a cold table
-    /// get room.
-    pub(super) fn statement_timeout(&self) -> Duration {
-        (self.engine.inner.config.target_chunk * 5).max(Duration::from_secs(30))
+    /// How long a chunk of this run may last.
+    pub(super) fn room(&self) -> Room {
+        Room::of(self.engine.inner.config.target_chunk)
     }
 
     fn refuse_conflict(&self, outcome: &ChunkOutcome, restored: i64) -> Result<(), Stop> {
