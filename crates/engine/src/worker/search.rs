@@ -86,8 +86,8 @@ mod tests {
     use super::*;
 
     fn usual(rows: i64) -> ChunkLimits {
-        let second = Duration::from_secs(1);
-        ChunkLimits { rows, scan: rows * 20, lock_timeout: second, statement_timeout: second }
+        let (lock_timeout, statement_timeout) = (Duration::from_millis(500), Duration::from_secs(1));
+        ChunkLimits { rows, scan: rows * 20, lock_timeout, statement_timeout }
     }
 
     /// Walks over rows of which some are refused; gives the sizes of the steps and the rows found.
@@ -140,5 +140,28 @@ mod tests {
         search.went_well(50);
         assert!(!search.is_on());
         assert_eq!(search.narrow(usual(100)), usual(100));
+    }
+
+    #[test]
+    fn after_halves_that_go_well_the_steps_grow_again() {
+        let mut search = Search::new(Room::of(Duration::from_millis(200)));
+        [100, 50, 25, 12].into_iter().for_each(|rows| search.failed(rows, false));
+        let mut sizes = Vec::new();
+        while search.is_on() {
+            let rows = search.narrow(usual(100)).rows;
+            sizes.push(rows);
+            search.went_well(rows);
+        }
+        assert_eq!(sizes, [6, 6]);
+    }
+
+    #[test]
+    fn the_pace_is_told_once_of_the_limit_that_was_run_into_first() {
+        let mut search = Search::new(Room::of(Duration::from_millis(200)));
+        search.ran_out();
+        assert!(search.room.widen());
+        search.ran_out();
+        assert_eq!(search.take_slow(), Some(Duration::from_secs(1)));
+        assert_eq!(search.take_slow(), None);
     }
 }

@@ -73,7 +73,8 @@ impl Worker {
                 Trouble::Split if limits.rows > 1 && refusal.is_none() => {
                     let one = matches!(error, StoreError::Row(_));
                     // A tight limit is the run's own doing.
-                    if !one && !(slow && !search.room.is_widest()) {
+                    let tight = slow && !search.room.is_widest();
+                    if !one && !tight {
                         self.chunk_failed(&error.problem().message).await?;
                     }
                     tracing::warn!(run.id = %self.lease.run_id, %error, "a chunk failed and is halved");
