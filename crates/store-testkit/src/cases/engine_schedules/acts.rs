@@ -59,9 +59,9 @@ impl Writer {
             8 => set(format!("\"symbol\" = {symbol}, \"class\" = 'THEIRS {}'", self.numbers)),
             9 => format!("DELETE FROM {TICKS} WHERE \"id\" = {id}"),
             10 => set(format!("\"id\" = {fresh}")),
-            // A key that is new, or that was there before.
+            // A key that is new, or one of the first rows', which may be gone.
             _ => {
-                let key = if dice.once_in(2) { id } else { fresh };
+                let key = if dice.once_in(2) { dice.between(1, self.rows) } else { fresh };
                 let class = if dice.once_in(2) { "NULL".to_owned() } else { format!("'THEIRS {}'", self.numbers) };
                 format!(
                     "INSERT INTO {TICKS} (\"id\", \"symbol\", \"class\", \"note\", \"price\")
