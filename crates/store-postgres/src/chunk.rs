@@ -10,7 +10,7 @@ use sqlx::{FromRow, PgConnection};
 
 use crate::{
     error::{corrupt, db},
-    tx::Tx,
+    tx::{ChunkTx, Tx},
 };
 
 /// The run as its chunk found it.
@@ -104,7 +104,8 @@ impl Done<'_> {
 
 /// Writes the chunk record, adds to the run's counters and moves its cursor. Not of a run that was paused
 /// or ended meanwhile: whoever works along with another server's worker may come too late.
-pub(crate) async fn record(tx: &mut PgConnection, lease: &Lease, done: &Done<'_>) -> Result<(), StoreError> {
+pub(crate) async fn record(tx: &mut ChunkTx, lease: &Lease, done: &Done<'_>) -> Result<(), StoreError> {
+    tx.keep_to_limit().await?;
     let touched = sqlx::query(
         "WITH c AS (
            INSERT INTO amend.chunk (run, no, at, scanned, changed, skipped, conflicts, deleted, duration_ms,
@@ -136,7 +137,7 @@ pub(crate) async fn record(tx: &mut PgConnection, lease: &Lease, done: &Done<'_>
         Cursor::To(cursor) => cursor,
     })
     .bind(done.failed)
-    .execute(tx)
+    .execute(&mut ***tx)
     .await
     .map_err(db)?
     .rows_affected();
@@ -144,17 +145,17 @@ pub(crate) async fn record(tx: &mut PgConnection, lease: &Lease, done: &Done<'_>
 }
 
 /// Ends the transaction as asked.
-pub(crate) async fn end(tx: Tx, write: Write) -> Result<(), StoreError> {
+pub(crate) async fn end(tx: ChunkTx, write: Write) -> Result<(), StoreError> {
     match write {
-        Write::Commit => tx.commit().await.map_err(db),
-        Write::Rehearse => tx.rollback().await.map_err(db),
+        Write::Commit => tx.commit().await,
+        Write::Rehearse => tx.rollback().await,
     }
 }
 
 /// Undoes a chunk that failed, now rather than when the connection is next used: its locks would
 /// stand until then.
-pub(crate) async fn undo(tx: Tx, error: StoreError) -> StoreError {
-    if let Err(e) = tx.rollback().await {
+pub(crate) async fn undo(tx: impl Into<Tx>, error: StoreError) -> StoreError {
+    if let Err(e) = tx.into().rollback().await {
         // The connection is lost and with it the transaction; the first error says more.
         tracing::debug!(error = %e, "rolling a failed chunk back");
     }

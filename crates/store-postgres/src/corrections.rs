@@ -14,7 +14,7 @@ use crate::{
     pages::key_text,
     shape::Shape,
     sql::slice::{self, Look},
-    tx::{Args, Tx, fetch_one},
+    tx::{Args, ChunkTx, fetch_one},
 };
 
 /// Rows that a chunk always looks at when it may: below it, looking costs less than another round.
@@ -41,7 +41,7 @@ impl PostgresStore {
     }
 }
 
-async fn correct_in(tx: &mut Tx, request: &ChunkRequest<'_>, begun: Instant) -> Result<ChunkOutcome, StoreError> {
+async fn correct_in(tx: &mut ChunkTx, request: &ChunkRequest<'_>, begun: Instant) -> Result<ChunkOutcome, StoreError> {
     let run = chunk::take(tx, request.lease).await?;
     let shape = Shape::load(tx, request.rule).await?;
     shape.check_writable()?;
@@ -50,6 +50,7 @@ async fn correct_in(tx: &mut Tx, request: &ChunkRequest<'_>, begun: Instant) -> 
     let no = run.chunk_numbers + 1;
     let mut args = Args::default();
     let look = Look { request, cursor: after.as_deref(), scan, pass_over: run.failed > 0 };
+    tx.keep_to_limit().await?;
     let sql = slice::correct(&shape, &look, no, &mut args);
     let row = SliceRow::from_row(&fetch_one(tx, sql, args).await?).map_err(db)?;
     row.totals.check()?;
@@ -132,6 +133,10 @@ impl Corrections for PostgresStore {
         scope: &RollbackScope,
     ) -> Result<RollbackCounts, StoreError> {
         self.count_rollback(rule, run, scope).await
+    }
+
+    async fn come_full_circle(&self, rule: &Rule, run: &RunId, scope: &RollbackScope) -> Result<i64, StoreError> {
+        self.count_circles(rule, run, scope).await
     }
 
     async fn rollback_samples(

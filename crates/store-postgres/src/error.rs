@@ -22,10 +22,15 @@ fn by_sqlstate(e: &dyn DatabaseError) -> StoreError {
     let text = format!("{code}: {}", e.message());
     match code.as_str() {
         "55P03" => StoreError::Locked(text),
-        // Serialization failure, deadlock, an administrator's or a crash's shutdown.
-        "40001" | "40P01" | "57P01" | "57P02" | "57P03" | "57P04" | "57P05" => StoreError::Transient(text),
-        // Cancelled (by statement_timeout, mostly), out of memory, too complex.
-        "57014" | "53200" | "54000" | "54001" => StoreError::TooLarge(text),
+        // Serialization failure, deadlock, an administrator's or a crash's shutdown, a session that was ended
+        // because its transaction stood still.
+        "40001" | "40P01" | "57P01" | "57P02" | "57P03" | "57P04" | "57P05" | "25P03" | "25P04" => {
+            StoreError::Transient(text)
+        }
+        // Cancelled, by statement_timeout mostly.
+        "57014" => StoreError::TooSlow(text),
+        // Out of memory, too complex.
+        "53200" | "54000" | "54001" => StoreError::TooLarge(text),
         "53100" => StoreError::DiskFull(text),
         "53300" | "3D000" => StoreError::Unavailable(text),
         "42501" | "25006" => StoreError::ReadOnly(text),

@@ -22,7 +22,7 @@ use crate::{
         self, failed,
         slice::{self, Look},
     },
-    tx::{Args, Tx, fetch_all, fetch_one},
+    tx::{Args, ChunkTx, Tx, fetch_all, fetch_one},
 };
 
 #[derive(FromRow)]
@@ -50,7 +50,7 @@ struct ListedRow {
     attempts: i64,
 }
 
-async fn fail_in(tx: &mut Tx, refused: &RefusedRow<'_>, begun: Instant) -> Result<ChunkOutcome, StoreError> {
+async fn fail_in(tx: &mut ChunkTx, refused: &RefusedRow<'_>, begun: Instant) -> Result<ChunkOutcome, StoreError> {
     let one = ChunkLimits { rows: 1, ..refused.chunk.limits };
     let request = &ChunkRequest { limits: one, ..refused.chunk.clone() };
     let run = chunk::take(tx, request.lease).await?;
@@ -120,7 +120,7 @@ struct RestorableRow {
 }
 
 async fn fail_restore_in(
-    tx: &mut Tx,
+    tx: &mut ChunkTx,
     refused: &RefusedRow<'_, RestoreRequest<'_>>,
     begun: Instant,
 ) -> Result<ChunkOutcome, StoreError> {

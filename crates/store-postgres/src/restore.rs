@@ -14,7 +14,7 @@ use crate::{
     error::{db, to_json},
     shape::Shape,
     sql::restore::{self, From, Part, Restore},
-    tx::{Args, Tx, fetch_all, fetch_one},
+    tx::{Args, ChunkTx, Tx, fetch_all, fetch_one},
 };
 
 /// Where the next step begins: after `skip` keys of entry `entry`, then entries with lower numbers.
@@ -76,7 +76,7 @@ impl PostgresStore {
         let mut tx = self.writing(request.limits.lock_timeout, request.limits.statement_timeout).await?;
         match restore_in(&mut tx, request, begun).await {
             Ok((outcome, Kept::Yes)) => chunk::end(tx, request.write).await.map(|()| outcome),
-            Ok((outcome, Kept::No)) => tx.rollback().await.map_err(db).map(|()| outcome),
+            Ok((outcome, Kept::No)) => tx.rollback().await.map(|()| outcome),
             Err(error) => Err(chunk::undo(tx, error).await),
         }
     }
@@ -89,7 +89,7 @@ enum Kept {
 }
 
 async fn restore_in(
-    tx: &mut Tx,
+    tx: &mut ChunkTx,
     request: &RestoreRequest<'_>,
     begun: Instant,
 ) -> Result<(ChunkOutcome, Kept), StoreError> {
@@ -101,6 +101,7 @@ async fn restore_in(
     let what = what(request, run, &parts);
     let mut args = Args::default();
     let sql = restore::restore(&shape, &what, &mut args)?;
+    tx.keep_to_limit().await?;
     let row = RestoreRow::from_row(&fetch_one(tx, sql, args).await?).map_err(db)?;
     if request.on_conflict == ConflictPolicy::Stop && row.changed_since > 0 {
         let stopped = ChunkOutcome { conflicts: row.changed_since, ..nothing(request, run, begun) };

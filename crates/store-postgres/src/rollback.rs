@@ -3,7 +3,7 @@
 use amend_domain::{FindingRow, RollbackCounts, RollbackSamples, RollbackScope, Rule, RunId};
 use amend_engine::store::{JournalPair, StoreError};
 use chrono::{DateTime, Utc};
-use sqlx::FromRow;
+use sqlx::{FromRow, Row as _};
 
 use crate::{
     PostgresStore,
@@ -67,6 +67,21 @@ impl PostgresStore {
             changed_since: row.changed_since,
             deleted: row.deleted,
         })
+    }
+
+    pub(crate) async fn count_circles(
+        &self,
+        rule: &Rule,
+        run: &RunId,
+        scope: &RollbackScope,
+    ) -> Result<i64, StoreError> {
+        let mut tx = self.analysing().await?;
+        let shape = Shape::load(&mut tx, rule).await?;
+        let mut args = Args::default();
+        let sql = restore::circles(&shape, run.as_str(), scope, &mut args)?;
+        let circles = fetch_one(&mut tx, sql, args).await?.try_get("circles").map_err(db)?;
+        tx.commit().await.map_err(db)?;
+        Ok(circles)
     }
 
     pub(crate) async fn sample_rollback(

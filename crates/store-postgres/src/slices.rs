@@ -16,7 +16,7 @@ use crate::{
     facts,
     shape::Shape,
     sql::blocks::{self, Part},
-    tx::{Args, Tx, fetch_one},
+    tx::{Args, ChunkTx, fetch_one},
 };
 
 /// What the next slice is cut off.
@@ -193,7 +193,7 @@ pub(crate) async fn save(
     Ok(())
 }
 
-async fn step(tx: &mut Tx, request: &SliceRequest<'_>, begun: Instant) -> Result<SliceOutcome, StoreError> {
+async fn step(tx: &mut ChunkTx, request: &SliceRequest<'_>, begun: Instant) -> Result<SliceOutcome, StoreError> {
     let lease = request.lease;
     let mut row = hold(tx, lease, request.slice).await?;
     let (state, failed) = running(tx, lease).await?;
@@ -203,10 +203,12 @@ async fn step(tx: &mut Tx, request: &SliceRequest<'_>, begun: Instant) -> Result
     let (part, no) = (row.now(), row.first_chunk + row.step);
     let mut args = Args::default();
     let sql = blocks::correct(&leaf, request, part, no, failed > 0, &mut args);
+    tx.keep_to_limit().await?;
     let found = StepRow::from_row(&fetch_one(tx, sql, args).await?).map_err(db)?;
     found.totals.check()?;
     let scanned = row.rows_looked_at(request.rows_per_block);
     row.advance(found.locked <= request.few);
+    tx.keep_to_limit().await?;
     save(tx, lease, request.slice, &row, Some(request.until)).await?;
     let done = Done {
         no,
@@ -385,7 +387,7 @@ impl Slices for PostgresStore {
         let begun = Instant::now();
         let mut tx = self.writing_blocks(request.lock_timeout, request.statement_timeout).await?;
         match step(&mut tx, request, begun).await {
-            Ok(outcome) => tx.commit().await.map_err(db).map(|()| outcome),
+            Ok(outcome) => tx.commit().await.map(|()| outcome),
             Err(error) => Err(chunk::undo(tx, error).await),
         }
     }

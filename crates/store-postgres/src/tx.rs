@@ -1,6 +1,6 @@
 //! Transactions with their limits, and statements whose text depends on a rule.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use amend_domain::finding::WHITE_SPACE;
 use amend_engine::store::StoreError;
@@ -13,6 +13,69 @@ use sqlx::{
 use crate::{PostgresStore, error::db, sql::prevention::AT_WORK};
 
 pub(crate) type Tx = Transaction<'static, Postgres>;
+
+/// A worker that stands still in the middle of a chunk (its machine sleeps, its network is gone) keeps the
+/// chunk's locks for no longer than this.
+const LEAST_STANDSTILL: Duration = Duration::from_secs(10);
+
+/// The transaction of a chunk, which keeps to its limit as a whole, though the server knows limits of
+/// single statements only.
+pub(crate) struct ChunkTx {
+    tx: Tx,
+    begun: Instant,
+    limit: Duration,
+}
+
+impl ChunkTx {
+    /// To be called before a statement that may take long: gives it the time that is left. While less than
+    /// a tenth is spent, the limit that was set at the beginning is as good.
+    ///
+    /// # Errors
+    /// [`StoreError::TooSlow`] when nothing is left.
+    pub(crate) async fn keep_to_limit(&mut self) -> Result<(), StoreError> {
+        let spent = self.begun.elapsed();
+        if spent * 10 < self.limit {
+            return Ok(());
+        }
+        let Some(left) = self.limit.checked_sub(spent).filter(|left| left.as_millis() > 0) else {
+            return Err(StoreError::TooSlow(format!("{} ms are over", self.limit.as_millis())));
+        };
+        sqlx::query("SELECT set_config('statement_timeout', $1, true)")
+            .bind(milliseconds(left))
+            .execute(&mut *self.tx)
+            .await
+            .map_err(db)?;
+        Ok(())
+    }
+
+    pub(crate) async fn commit(self) -> Result<(), StoreError> {
+        self.tx.commit().await.map_err(db)
+    }
+
+    pub(crate) async fn rollback(self) -> Result<(), StoreError> {
+        self.tx.rollback().await.map_err(db)
+    }
+}
+
+impl std::ops::Deref for ChunkTx {
+    type Target = Tx;
+
+    fn deref(&self) -> &Tx {
+        &self.tx
+    }
+}
+
+impl std::ops::DerefMut for ChunkTx {
+    fn deref_mut(&mut self) -> &mut Tx {
+        &mut self.tx
+    }
+}
+
+impl From<ChunkTx> for Tx {
+    fn from(chunk: ChunkTx) -> Self {
+        chunk.tx
+    }
+}
 
 impl PostgresStore {
     /// A transaction.
@@ -44,29 +107,40 @@ impl PostgresStore {
         Ok(tx)
     }
 
-    /// A transaction of one chunk.
-    pub(crate) async fn writing(&self, lock: Duration, statement: Duration) -> Result<Tx, StoreError> {
+    /// A transaction of one chunk, which may last so long.
+    pub(crate) async fn writing(&self, lock: Duration, most: Duration) -> Result<ChunkTx, StoreError> {
         let mut tx = self.begin().await?;
-        limit(&mut tx, lock, statement).await?;
+        let begun = Instant::now();
+        // Nine tenths: see `ChunkTx::keep_to_limit`.
+        limit(&mut tx, lock, most * 9 / 10).await?;
         // A chunk joins at most some ten thousand keys with the table. The planner, which knows the
         // table's size but not how well its keys are cached, would read all of a table of a few
         // million rows for that, once for each chunk.
         // And rows that Amend itself writes pass the triggers that it installed.
-        sqlx::query("SELECT set_config('enable_seqscan', 'off', true), set_config($1, 'on', true)")
-            .bind(AT_WORK)
-            .execute(&mut *tx)
-            .await
-            .map_err(db)?;
-        Ok(tx)
+        sqlx::query(
+            "SELECT set_config('enable_seqscan', 'off', true), set_config($1, 'on', true),
+                    set_config('idle_in_transaction_session_timeout', $2, true)",
+        )
+        .bind(AT_WORK)
+        .bind(milliseconds(most.max(LEAST_STANDSTILL)))
+        .execute(&mut *tx)
+        .await
+        .map_err(db)?;
+        Ok(ChunkTx { tx, begun, limit: most })
     }
 
     /// The same for a chunk of a walk by blocks. The planner takes what a CTE gives for a few rows, and
     /// would read a range of blocks once for each of them: what is joined with a range is hashed.
-    pub(crate) async fn writing_blocks(&self, lock: Duration, statement: Duration) -> Result<Tx, StoreError> {
-        let mut tx = self.writing(lock, statement).await?;
-        sqlx::query("SELECT set_config('enable_nestloop', 'off', true)").execute(&mut *tx).await.map_err(db)?;
+    pub(crate) async fn writing_blocks(&self, lock: Duration, most: Duration) -> Result<ChunkTx, StoreError> {
+        let mut tx = self.writing(lock, most).await?;
+        sqlx::query("SELECT set_config('enable_nestloop', 'off', true)").execute(&mut **tx).await.map_err(db)?;
         Ok(tx)
     }
+}
+
+/// As a setting; zero would mean no limit.
+fn milliseconds(time: Duration) -> String {
+    format!("{}ms", time.as_millis().max(1))
 }
 
 /// Sets the limits of a transaction, and leads the planner where it cannot know better: it has no
@@ -78,9 +152,8 @@ pub(crate) async fn limit(tx: &mut PgConnection, lock: Duration, statement: Dura
                 set_config('jit', 'off', true), set_config('enable_mergejoin', 'off', true),
                 set_config('work_mem', greatest(65536, pg_size_bytes(current_setting('work_mem')) / 1024)::text, true)",
     )
-    // Zero would mean no limit.
-    .bind(format!("{}ms", lock.as_millis().max(1)))
-    .bind(format!("{}ms", statement.as_millis().max(1)))
+    .bind(milliseconds(lock))
+    .bind(milliseconds(statement))
     .execute(tx)
     .await
     .map_err(db)?;

@@ -19,7 +19,7 @@ use crate::{
         apply::Find,
         undo::{self, Chunks, Stage, Undo},
     },
-    tx::{Args, Tx, execute, fetch_all, fetch_one},
+    tx::{Args, ChunkTx, Tx, execute, fetch_all, fetch_one},
 };
 
 #[derive(FromRow)]
@@ -116,7 +116,7 @@ async fn next(
     Ok(take(&found, request.rows, left))
 }
 
-async fn step(tx: &mut Tx, request: &UndoRequest<'_>, begun: Instant) -> Result<SliceOutcome, StoreError> {
+async fn step(tx: &mut ChunkTx, request: &UndoRequest<'_>, begun: Instant) -> Result<SliceOutcome, StoreError> {
     let (lease, scope) = (request.lease, request.scope);
     let mut row = slices::hold(tx, lease, request.slice).await?;
     let (state, _) = slices::running(tx, lease).await?;
@@ -133,9 +133,11 @@ async fn step(tx: &mut Tx, request: &UndoRequest<'_>, begun: Instant) -> Result<
     let mut args = Args::default();
     let what = Undo { run, source, scope, chunks: *chunks, find, chunk: no };
     let sql = undo::undo(&shape, &shape.of_leaf(leaf), &what, &mut args);
+    tx.keep_to_limit().await?;
     let undone = UndoneRow::from_row(&fetch_one(tx, sql, args).await?).map_err(db)?;
     undone.totals.check()?;
     row.step = chunks.to - row.from_block;
+    tx.keep_to_limit().await?;
     slices::save(tx, lease, request.slice, &row, Some(request.until)).await?;
     let scanned = undone.named - undone.aside;
     let done = Done {
@@ -210,7 +212,7 @@ impl Undoes for PostgresStore {
         let begun = Instant::now();
         let mut tx = self.writing_blocks(request.lock_timeout, request.statement_timeout).await?;
         match step(&mut tx, request, begun).await {
-            Ok(outcome) => tx.commit().await.map_err(db).map(|()| outcome),
+            Ok(outcome) => tx.commit().await.map(|()| outcome),
             Err(error) => Err(chunk::undo(tx, error).await),
         }
     }

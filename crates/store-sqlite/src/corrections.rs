@@ -31,6 +31,10 @@ impl Corrections for SqliteStore {
         samples::counts(self, rule, run, scope).await
     }
 
+    async fn come_full_circle(&self, rule: &Rule, run: &RunId, scope: &RollbackScope) -> Result<i64, StoreError> {
+        samples::circles(self, rule, run, scope).await
+    }
+
     async fn rollback_samples(
         &self,
         rule: &Rule,

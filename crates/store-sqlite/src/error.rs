@@ -23,8 +23,10 @@ fn by_code(primary: i32, text: String) -> StoreError {
         5 | 6 => StoreError::Locked(text),
         // PERM, READONLY, AUTH
         3 | 8 | 23 => StoreError::ReadOnly(text),
-        // NOMEM, INTERRUPT (our time limit), TOOBIG
-        7 | 9 | 18 => StoreError::TooLarge(text),
+        // INTERRUPT: our time limit
+        9 => StoreError::TooSlow(text),
+        // NOMEM, TOOBIG
+        7 | 18 => StoreError::TooLarge(text),
         // FULL
         13 => StoreError::DiskFull(text),
         // CANTOPEN

@@ -75,6 +75,40 @@ pub(crate) async fn counts(
     Ok(counts)
 }
 
+/// Restorable entries of rows that have come full circle. Entries about a row hang together where each
+/// found what the one before had written; the newest of such chains says with what it began.
+pub(crate) async fn circles(
+    store: &SqliteStore,
+    rule: &Rule,
+    run: &RunId,
+    scope: &RollbackScope,
+) -> Result<i64, StoreError> {
+    let mut connection = store.readers.acquire().await?;
+    let mut transaction = begin_read(&mut connection).await?;
+    let bound = Bound::load(&mut transaction, rule).await?;
+    let mut binds = Binds::default();
+    let sql = format!(
+        "WITH fit AS MATERIALIZED (SELECT e.value AS \"key\", {} AS cur FROM {} AND {} = {OURS}),
+         chain AS (
+           SELECT e.value AS \"key\", j.id, j.old_value AS was, lag(j.new_value) OVER one AS before,
+                  row_number() OVER one AS nth
+           FROM amend_journal AS j CROSS JOIN json_each(j.row_keys) AS e
+           WHERE j.run_id = {} AND e.value IN (SELECT \"key\" FROM fit)
+           WINDOW one AS (PARTITION BY e.value ORDER BY j.id)),
+         begun AS (
+           SELECT \"key\", was, max(id) FROM chain
+           WHERE nth = 1 OR before IS NOT was COLLATE BINARY GROUP BY \"key\")
+         SELECT count(*) FROM fit JOIN begun USING (\"key\") WHERE fit.cur IS begun.was COLLATE BINARY",
+        bound.stored_value(),
+        journalled(&bound, &format!("{} AS t", rule.target.table.quoted()), run, scope, &mut binds)?,
+        looks(&bound),
+        binds.add(run.as_str()),
+    );
+    let circles = binds.query(sql)?.fetch_one(&mut *transaction).await.map_err(db)?.try_get(0).map_err(db)?;
+    transaction.commit().await.map_err(db)?;
+    Ok(circles)
+}
+
 /// Keys of a run's journal that the scope claims, whether their rows are there or not.
 async fn claimed(
     connection: &mut SqliteConnection,

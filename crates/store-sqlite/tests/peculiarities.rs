@@ -290,7 +290,7 @@ async fn a_step_that_takes_too_long_is_undone_and_the_next_one_works() {
     let lease = begin(&store, &rule(&["id"]), "r-1").await;
     let hasty = ChunkLimits { statement_timeout: Duration::from_millis(5), ..limits(100_000, 100_000) };
     let error = correct(&store, &lease, &rule(&["id"]), None, hasty).await.expect_err("too long");
-    assert!(matches!(error, StoreError::TooLarge(_)), "{error}");
+    assert!(matches!(error, StoreError::TooSlow(_)), "{error}");
     assert_eq!(one_text(&mut sql, "SELECT max(class) FROM ticks").await, None);
     let outcome = correct(&store, &lease, &rule(&["id"]), None, limits(10, 10)).await.expect("a step");
     assert_eq!(outcome.changed, 10);

@@ -49,6 +49,12 @@ pub struct Subject {
 /// A case that hangs is a failure, not a wait.
 const LONGEST_CASE: Duration = Duration::from_secs(300);
 
+/// Longer where somebody asked for many schedules, each of which has a limit of its own.
+fn longest_case() -> Duration {
+    let schedules = cases::engine_schedules::asked_for().and_then(|n| u32::try_from(n).ok()).unwrap_or(0);
+    LONGEST_CASE + Duration::from_secs(1) * schedules
+}
+
 /// One real database and the store over it.
 pub struct Fixture {
     subject: Subject,
@@ -166,14 +172,14 @@ where
     let inner = Arc::clone(&fixture);
     // A task of its own, so that a panic in the case still comes to the clean-up.
     let ended = tokio::spawn(tables::with(tables, subject.kind, async move {
-        tokio::time::timeout(LONGEST_CASE, case(&inner)).await
+        tokio::time::timeout(longest_case(), case(&inner)).await
     }))
     .await;
     let cleaned = fixture.backend.destroy().await;
     match ended {
         Err(join) if join.is_panic() => std::panic::resume_unwind(join.into_panic()),
         Err(join) => panic!("the case was stopped: {join}"),
-        Ok(Err(_)) => panic!("the case took longer than {} s", LONGEST_CASE.as_secs()),
+        Ok(Err(_)) => panic!("the case took longer than {} s", longest_case().as_secs()),
         Ok(Ok(Err(error))) => panic!("{error:?}"),
         Ok(Ok(Ok(()))) => {}
     }

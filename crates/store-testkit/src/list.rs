@@ -157,6 +157,7 @@ macro_rules! each_list {
                 a_reference_emptied_before_the_worker_came_changes_nothing,
             ] once []
             engine_rollbacks: [
+                a_rollback_of_a_row_that_came_full_circle_comes_to_its_end,
                 a_rollback_of_a_rollback_restores_what_the_correction_wrote,
                 a_run_whose_rollback_was_undone_can_be_rolled_back_again,
                 undoing_a_rollback_leaves_what_others_wrote_since,
@@ -179,10 +180,18 @@ macro_rules! each_list {
             ] once [
                 a_verdict_names_examples_of_what_it_counts,
             ]
+            engine_schedules: [] once [
+                random_schedules_lose_nothing_journal_once_and_undo_to_the_byte,
+            ]
             engine_sharing: [] once [
                 a_second_server_works_along_and_the_run_is_proven,
                 nobody_who_works_along_writes_to_a_run_that_was_cancelled,
                 a_server_that_worked_along_takes_over_when_the_leader_dies,
+            ]
+            engine_slow: [] once [
+                rows_that_take_longer_than_a_chunk_may_are_done_alone_with_more_time,
+                a_step_of_a_slice_that_runs_into_its_limit_gets_more_time,
+                a_table_that_is_slow_in_every_row_ends_no_run,
             ]
             engine_steer: [] once [
                 a_paused_run_stands_still_and_resumed_it_ends_proven,

@@ -129,6 +129,11 @@ pub trait Corrections: Send + Sync + 'static {
         scope: &RollbackScope,
     ) -> Result<RollbackCounts, StoreError>;
 
+    /// Of the restorable ones, those of rows that a run wrote several times and that have the value again
+    /// with which it began: some entry about them always fits, but there is nothing to undo. Where others
+    /// wrote in between, it began anew with what they wrote.
+    async fn come_full_circle(&self, rule: &Rule, run: &RunId, scope: &RollbackScope) -> Result<i64, StoreError>;
+
     /// A few of each, `each` at most 20.
     async fn rollback_samples(
         &self,

@@ -20,7 +20,10 @@ pub enum StoreError {
     /// Serialization failure, deadlock, lost connection: the same again may succeed.
     #[error("passing trouble: {0}")]
     Transient(String),
-    /// The statement took too long or was too large: half of it may succeed.
+    /// The transaction ran into its time limit: half of it may succeed, or the same with more time.
+    #[error("a time limit was reached: {0}")]
+    TooSlow(String),
+    /// The statement needed more memory or room than there is: half of it may succeed.
     #[error("too much at once: {0}")]
     TooLarge(String),
     /// A constraint or trigger refused a row.
@@ -63,7 +66,7 @@ impl StoreError {
     pub const fn trouble(&self) -> Trouble {
         match self {
             Self::Locked(_) | Self::Transient(_) | Self::Unavailable(_) => Trouble::Retry,
-            Self::TooLarge(_) | Self::Row(_) => Trouble::Split,
+            Self::TooSlow(_) | Self::TooLarge(_) | Self::Row(_) => Trouble::Split,
             _ => Trouble::Stop,
         }
     }
@@ -97,10 +100,15 @@ impl StoreError {
                 "The database gave up this step for a passing reason; it was undone whole.",
             )
             .advice("Try again."),
-            Self::TooLarge(_) => {
+            Self::TooSlow(_) => {
                 Problem::new(ErrorCode::Timeout, "The step took longer than its time limit and was undone whole.")
                     .advice("Try a smaller batch size.")
             }
+            Self::TooLarge(_) => Problem::new(
+                ErrorCode::Timeout,
+                "The step was too large for the database (memory, or a limit of its own) and was undone whole.",
+            )
+            .advice("Try a smaller batch size."),
             Self::Row(_) => Problem::new(
                 ErrorCode::RowsRefused,
                 "A constraint or trigger of the table refused a row; the step was undone whole.",

@@ -63,7 +63,7 @@ fn not_copied(error: StoreError, name: &str) -> Problem {
     let needs = match error {
         StoreError::ReadOnly(_) => Some("Grant the database user CREATE on the schema of the table"),
         StoreError::DiskFull(_) => Some("Free space"),
-        StoreError::TooLarge(_) => Some("Give the run a longer timeout"),
+        StoreError::TooSlow(_) => Some("Give the run a longer timeout"),
         _ => None,
     };
     let problem = public(error);

@@ -1,7 +1,8 @@
 //! The circuit breaker: a run most of whose chunks fail stops by itself.
 //!
 //! What counts as a failed chunk: each try that failed, whether it was retried, halved for being too
-//! large, or left to a walk by key; and each row that was refused alone. The halvings on the way to
+//! large, or left to a walk by key; and each row that was refused alone. A try that ran into a time limit
+//! counts once that limit is as wide as it gets: see `worker::room`. The halvings on the way to
 //! such a row do not count, because they look for one and the same trouble: otherwise a single refused
 //! row at the beginning of a large chunk would end a run.
 

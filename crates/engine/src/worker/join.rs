@@ -144,6 +144,7 @@ impl Worker {
         let well = match report {
             Report::Done { outcome, .. } => !outcome.touched || matches!(self.job, Job::Restore(..)),
             Report::Failed(_) => false,
+            Report::Slow { .. } => true,
         };
         if !well {
             shared.end();

@@ -20,8 +20,9 @@ use super::{
     backoff::Backoff,
     gate::{Pass, Passage},
     internal,
-    pace::Pace,
+    pace::{Pace, PaceChange},
     progress::Progress,
+    room::{Room, widened},
     walk::Walked,
 };
 use crate::{
@@ -58,7 +59,7 @@ pub(super) struct Shared {
     backoff: Backoff,
     gate: Passage,
     lock_timeout: Duration,
-    statement_timeout: Duration,
+    room: Room,
     stripes: i64,
     parts: i64,
     /// Blocks of a part at most.
@@ -110,6 +111,8 @@ pub(super) enum Report {
     },
     /// A try of a chunk that failed, with what is said about it in public.
     Failed(String),
+    /// A try of a chunk, cut for so many rows, that ran into this limit and is given more time.
+    Slow { limit: Duration, rows: i64 },
 }
 
 impl Worker {
@@ -141,6 +144,11 @@ impl Worker {
                     self.take_in(outcome, *rows, &shared, &mut pace, &mut progress).await
                 }
                 Report::Failed(why) => self.chunk_failed(why).await,
+                Report::Slow { limit, rows } => {
+                    // Once for all chunks of one size.
+                    let change = if *rows == pace.size() { pace.ran_out(*limit) } else { None };
+                    self.resized(change, &shared, &mut progress).await
+                }
             };
             if let Err(stop) = taken {
                 shared.end();
@@ -172,7 +180,7 @@ impl Worker {
             backoff: self.job.backoff(),
             gate: self.passage()?,
             lock_timeout: config.lock_timeout,
-            statement_timeout: self.statement_timeout(),
+            room: self.room(),
             stripes: i64::from(stripes.max(1)),
             parts: if lanes > 1 { PARTS } else { 1 },
             most_blocks: {
@@ -204,18 +212,22 @@ impl Worker {
         // about either, unless it was slow.
         let telling = rows == pace.size() && outcome.changed * 2 >= rows;
         let target = i64::try_from(self.engine.inner.config.target_chunk.as_millis()).unwrap_or(i64::MAX);
-        if (telling || outcome.duration_ms > target)
-            && let Some(change) = pace.observe(outcome.duration_ms)
-        {
-            shared.rows.store(change.size, Ordering::Release);
-            progress.resized(change.size);
-            let message = format!("Chunks of about {} rows from here: {}.", change.size, change.reason);
-            self.event("batch_size", &message).await?;
-        }
+        let change = if telling || outcome.duration_ms > target { pace.observe(outcome.duration_ms) } else { None };
+        self.resized(change, shared, progress).await?;
         if progress.is_due(now) {
             self.update(None, progress.patch(self.spent())).await?;
         }
         self.refuse_overtime()
+    }
+}
+
+impl Worker {
+    async fn resized(&self, change: Option<PaceChange>, shared: &Shared, progress: &mut Progress) -> Result<(), Stop> {
+        let Some(change) = change else { return Ok(()) };
+        shared.rows.store(change.size, Ordering::Release);
+        progress.resized(change.size);
+        let message = format!("Chunks of about {} rows from here: {}.", change.size, change.reason);
+        self.event("batch_size", &message).await
     }
 }
 
@@ -249,7 +261,7 @@ impl Lane {
     async fn work(&self) -> Result<(), Stop> {
         let shared = &self.shared;
         let inner = &shared.engine.inner;
-        let mut failures = 0;
+        let (mut failures, mut room) = (0, shared.room);
         while !shared.ends() {
             if shared.gate.pass().await? != Pass::Go {
                 shared.end();
@@ -258,7 +270,7 @@ impl Lane {
             let (rows, now) = (shared.rows.load(Ordering::Acquire), inner.clock.now());
             let taken = inner.store.take_slice(&shared.lease, &self.holder, shared.cut(), now, now + HELD).await;
             match taken {
-                Ok(Some(slice)) => self.deal_with(&slice, rows).await?,
+                Ok(Some(slice)) => self.deal_with(&slice, rows, &mut room).await?,
                 Ok(None) if inner.store.slices_in_work(&shared.lease.run_id).await? == 0 => return Ok(()),
                 // Another lane, or one of a dead worker whose time is not up yet, has the last of them.
                 Ok(None) => inner.clock.sleep(LOOK).await,
@@ -274,7 +286,7 @@ impl Lane {
         Ok(())
     }
 
-    async fn deal_with(&self, slice: &Slice, rows: i64) -> Result<(), Stop> {
+    async fn deal_with(&self, slice: &Slice, rows: i64, room: &mut Room) -> Result<(), Stop> {
         let shared = &self.shared;
         let store = &shared.engine.inner.store;
         loop {
@@ -282,7 +294,7 @@ impl Lane {
             if shared.ends() || !shared.gate.is_open() {
                 return Ok(store.release_slice(&shared.lease, slice).await?);
             }
-            let done = match self.step(slice, rows).await? {
+            let done = match self.step(slice, rows, room).await? {
                 Some(outcome) => {
                     let (done, took) = (outcome.done, outcome.duration_ms);
                     shared.gate.saw(outcome.state);
@@ -306,14 +318,27 @@ impl Lane {
 
     /// One chunk, with the cure that each class of trouble allows. `None` when its rows are left to a
     /// walk by key, which can tell the one that makes the trouble from the others.
-    async fn step(&self, slice: &Slice, rows: i64) -> Result<Option<SliceOutcome>, Stop> {
+    async fn step(&self, slice: &Slice, rows: i64, room: &mut Room) -> Result<Option<SliceOutcome>, Stop> {
         let shared = &self.shared;
         let mut attempt = 0;
         loop {
-            let error = match self.attempt(slice, rows).await {
-                Ok(outcome) => return Ok(Some(outcome)),
+            let error = match self.attempt(slice, rows, *room).await {
+                Ok(outcome) => {
+                    room.took(outcome.duration_ms);
+                    return Ok(Some(outcome));
+                }
                 Err(error) => error,
             };
+            let limit = room.limit();
+            if matches!(error, StoreError::TooSlow(_)) && room.widen() {
+                drop(self.reports.send(Report::Slow { limit, rows }).await);
+                tracing::warn!(run.id = %shared.lease.run_id, %error, slice = slice.no, "a step needs more time");
+                self.event("slow", &widened("A step of a slice", limit, room.limit())).await?;
+                if shared.ends() {
+                    return Ok(None);
+                }
+                continue;
+            }
             if error.trouble() != Trouble::Stop {
                 drop(self.reports.send(Report::Failed(error.problem().message)).await);
             }
@@ -335,12 +360,12 @@ impl Lane {
         }
     }
 
-    async fn attempt(&self, slice: &Slice, rows: i64) -> Result<SliceOutcome, StoreError> {
+    async fn attempt(&self, slice: &Slice, rows: i64, room: Room) -> Result<SliceOutcome, StoreError> {
         let shared = &self.shared;
         let inner = &shared.engine.inner;
         let now = inner.clock.now();
         let Job::Correct(options) = &shared.job else {
-            return inner.store.undo_slice(&self.undo(slice, rows)?).await;
+            return inner.store.undo_slice(&self.undo(slice, rows, room)?).await;
         };
         let request = SliceRequest {
             lease: &shared.lease,
@@ -350,8 +375,8 @@ impl Lane {
             slice,
             few: rows / 8,
             rows_per_block: shared.rows_per_block,
-            lock_timeout: shared.lock_timeout,
-            statement_timeout: shared.statement_timeout,
+            lock_timeout: room.lock_timeout(shared.lock_timeout),
+            statement_timeout: room.limit(),
             now,
             until: now + HELD,
         };
@@ -363,11 +388,11 @@ impl Lane {
         let store = &self.shared.engine.inner.store;
         Ok(match &self.shared.job {
             Job::Correct(_) => store.skip_slice_step(&self.shared.lease, slice).await?,
-            Job::Restore(..) => store.set_aside_step(&self.undo(slice, rows)?).await?,
+            Job::Restore(..) => store.set_aside_step(&self.undo(slice, rows, self.shared.room)?).await?,
         })
     }
 
-    fn undo<'a>(&'a self, slice: &'a Slice, rows: i64) -> Result<UndoRequest<'a>, StoreError> {
+    fn undo<'a>(&'a self, slice: &'a Slice, rows: i64, room: Room) -> Result<UndoRequest<'a>, StoreError> {
         let shared = &self.shared;
         let Job::Restore(source, options) = &shared.job else {
             return Err(StoreError::Other("a correction undoes nothing".into()));
@@ -380,8 +405,8 @@ impl Lane {
             scope: &options.scope,
             slice,
             rows,
-            lock_timeout: shared.lock_timeout,
-            statement_timeout: shared.statement_timeout,
+            lock_timeout: room.lock_timeout(shared.lock_timeout),
+            statement_timeout: room.limit(),
             now,
             until: now + HELD,
         })

@@ -9,6 +9,7 @@ mod join;
 mod lanes;
 pub(crate) mod pace;
 mod progress;
+mod room;
 mod search;
 mod tries;
 mod walk;

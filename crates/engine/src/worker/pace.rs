@@ -29,6 +29,8 @@ const ALARM: f64 = 5.0;
 pub struct Pace {
     size: i64,
     target_ms: f64,
+    /// The least size: smaller than usual where even that ran into the time limit.
+    floor: i64,
     /// Durations of chunks of the present size, newest last.
     recent: VecDeque<f64>,
 }
@@ -49,12 +51,20 @@ impl Pace {
     #[expect(clippy::cast_precision_loss, reason = "milliseconds")]
     pub fn new(size: i64, target: Duration) -> Self {
         let size = size.clamp(Self::MIN, Self::MAX);
-        Self { size, target_ms: target.as_millis() as f64, recent: VecDeque::with_capacity(WINDOW) }
+        Self { size, target_ms: target.as_millis() as f64, floor: Self::MIN, recent: VecDeque::with_capacity(WINDOW) }
     }
 
     #[must_use]
     pub const fn size(&self) -> i64 {
         self.size
+    }
+
+    /// A chunk of the present size ran into its time limit and was undone. Where that size is the least
+    /// already, it may become smaller still.
+    pub fn ran_out(&mut self, limit: Duration) -> Option<PaceChange> {
+        let size = (self.size / 10).max(1);
+        self.floor = self.floor.min(if self.size > Self::MIN { Self::MIN } else { size });
+        self.become_size(size, format!("a chunk ran into its time limit of {} ms", limit.as_millis()))
     }
 
     /// Takes the duration of a committed chunk, in milliseconds.
@@ -81,7 +91,9 @@ impl Pace {
             factor = factor.sqrt();
         }
         let reason = format!("the last chunks took {p90:.0} ms, the target is {:.0} ms", self.target_ms);
-        self.become_size((self.size as f64 * factor) as i64, reason)
+        // From a single row, too, it grows.
+        let least = if factor > 1.0 { self.size + 1 } else { 0 };
+        self.become_size(((self.size as f64 * factor) as i64).max(least), reason)
     }
 
     /// When the last few are all far off on one side, the database has changed, and what it did
@@ -99,11 +111,14 @@ impl Pace {
     }
 
     fn become_size(&mut self, size: i64, reason: String) -> Option<PaceChange> {
-        let size = size.clamp(Self::MIN, Self::MAX);
+        let size = size.clamp(self.floor, Self::MAX);
         if size == self.size {
             return None;
         }
         self.size = size;
+        if size >= Self::MIN {
+            self.floor = Self::MIN;
+        }
         // Durations of the old size say nothing about the new one.
         self.recent.clear();
         Some(PaceChange { size, reason })

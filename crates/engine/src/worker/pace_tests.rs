@@ -198,3 +198,30 @@ fn a_database_that_gets_slower_is_noticed_at_its_third_slow_chunk_at_the_latest(
     let sizes = Database::new(120.0, 0.0, 0.05, 2).chunks(&mut pace, 3);
     assert!(sizes[2] < before / 2, "{before}: {sizes:?}");
 }
+
+#[test]
+fn a_chunk_that_ran_out_of_time_cuts_to_a_tenth_and_below_the_least_where_that_is_too_much() {
+    let limit = Duration::from_secs(2);
+    let mut pace = Pace::new(10_000, Duration::from_millis(400));
+    let mut sizes = Vec::new();
+    while let Some(change) = pace.ran_out(limit) {
+        assert_eq!(change.reason, "a chunk ran into its time limit of 2000 ms");
+        sizes.push(change.size);
+    }
+    assert_eq!(sizes, [1_000, 500, 50, 5, 1]);
+}
+
+#[test]
+fn after_a_slow_moment_chunks_grow_again_from_a_single_row() {
+    let mut pace = Pace::new(500, Duration::from_millis(400));
+    while pace.ran_out(Duration::from_secs(2)).is_some() {}
+    for _ in 0..60 {
+        pace.observe(10);
+    }
+    assert!(pace.size() > Pace::MIN, "{}", pace.size());
+    // From there on the usual least holds.
+    for _ in 0..3 {
+        pace.observe(10_000);
+    }
+    assert_eq!(pace.size(), Pace::MIN);
+}

@@ -1,5 +1,8 @@
 //! Smaller chunks where a chunk made trouble, until the troubled rows are through.
 
+use std::time::Duration;
+
+use super::room::Room;
 use crate::store::ChunkLimits;
 
 /// After a chunk of so many rows failed: how many of them are still ahead, and how large the next step is.
@@ -13,17 +16,39 @@ struct Narrow {
 
 /// Halves down to the one row that is refused, and forgets about it as soon as it is through: the next
 /// chunk has its usual size again.
-#[derive(Debug, Default)]
-pub(super) struct Search(Option<Narrow>);
+#[derive(Debug)]
+pub(super) struct Search {
+    narrow: Option<Narrow>,
+    /// How long a try may last.
+    pub(super) room: Room,
+    /// The limit that a chunk ran into, until the pace has been told.
+    slow: Option<Duration>,
+}
 
 impl Search {
+    pub(super) const fn new(room: Room) -> Self {
+        Self { narrow: None, room, slow: None }
+    }
+
     pub(super) const fn is_on(&self) -> bool {
-        self.0.is_some()
+        self.narrow.is_some()
+    }
+
+    /// A try ran into its limit.
+    pub(super) fn ran_out(&mut self) {
+        self.slow.get_or_insert(self.room.limit());
+    }
+
+    /// The limit that was run into since this was last asked.
+    pub(super) const fn take_slow(&mut self) -> Option<Duration> {
+        self.slow.take()
     }
 
     /// The limits of the next step.
     pub(super) fn narrow(&self, usual: ChunkLimits) -> ChunkLimits {
-        match self.0 {
+        let lock_timeout = self.room.lock_timeout(usual.lock_timeout);
+        let usual = ChunkLimits { lock_timeout, statement_timeout: self.room.limit(), ..usual };
+        match self.narrow {
             None => usual,
             Some(Narrow { step, one, .. }) => {
                 let rows = step.min(usual.rows);
@@ -37,38 +62,38 @@ impl Search {
     /// A step of so many rows, more than one, failed.
     pub(super) const fn failed(&mut self, rows: i64, one: bool) {
         let step = if rows > 2 { rows / 2 } else { 1 };
-        self.0 = Some(Narrow { left: rows, step, one });
+        self.narrow = Some(Narrow { left: rows, step, one });
     }
 
     /// A step dealt with so many rows.
     pub(super) fn went_well(&mut self, rows: i64) {
-        self.0 = self.0.and_then(|n| {
+        self.narrow = self.narrow.and_then(|n| {
             let left = n.left - rows;
-            let step = if n.one { (left / 2).max(1) } else { n.step.min(left) };
+            // What was too much a moment ago may not be too much for long.
+            let step = if n.one { (left / 2).max(1) } else { (n.step * 2).min(left) };
             (left > 0).then_some(Narrow { left, step, ..n })
         });
     }
 
     /// The row was found and passed over.
     pub(super) const fn found(&mut self) {
-        self.0 = None;
+        self.narrow = None;
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     fn usual(rows: i64) -> ChunkLimits {
-        let second = Duration::from_secs(1);
-        ChunkLimits { rows, scan: rows * 20, lock_timeout: second, statement_timeout: second }
+        let (lock_timeout, statement_timeout) = (Duration::from_millis(500), Duration::from_secs(1));
+        ChunkLimits { rows, scan: rows * 20, lock_timeout, statement_timeout }
     }
 
     /// Walks over rows of which some are refused; gives the sizes of the steps and the rows found.
     fn walk(all: i64, size: i64, bad: &[i64]) -> (Vec<i64>, Vec<i64>) {
-        let (mut at, mut sizes, mut found, mut search) = (0, Vec::new(), Vec::new(), Search::default());
+        let (mut at, mut sizes, mut found, mut search) =
+            (0, Vec::new(), Vec::new(), Search::new(Room::of(Duration::from_millis(200))));
         while at < all {
             let rows = search.narrow(usual(size)).rows.min(all - at);
             sizes.push(rows);
@@ -107,7 +132,7 @@ mod tests {
 
     #[test]
     fn what_was_too_much_is_done_in_halves_and_then_as_usual() {
-        let mut search = Search::default();
+        let mut search = Search::new(Room::of(Duration::from_millis(200)));
         search.failed(100, false);
         assert_eq!((search.narrow(usual(100)).rows, search.narrow(usual(100)).scan), (50, 1_000));
         search.went_well(50);
@@ -115,5 +140,28 @@ mod tests {
         search.went_well(50);
         assert!(!search.is_on());
         assert_eq!(search.narrow(usual(100)), usual(100));
+    }
+
+    #[test]
+    fn after_halves_that_go_well_the_steps_grow_again() {
+        let mut search = Search::new(Room::of(Duration::from_millis(200)));
+        [100, 50, 25, 12].into_iter().for_each(|rows| search.failed(rows, false));
+        let mut sizes = Vec::new();
+        while search.is_on() {
+            let rows = search.narrow(usual(100)).rows;
+            sizes.push(rows);
+            search.went_well(rows);
+        }
+        assert_eq!(sizes, [6, 6]);
+    }
+
+    #[test]
+    fn the_pace_is_told_once_of_the_limit_that_was_run_into_first() {
+        let mut search = Search::new(Room::of(Duration::from_millis(200)));
+        search.ran_out();
+        assert!(search.room.widen());
+        search.ran_out();
+        assert_eq!(search.take_slow(), Some(Duration::from_secs(1)));
+        assert_eq!(search.take_slow(), None);
     }
 }

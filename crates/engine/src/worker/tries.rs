@@ -2,7 +2,7 @@
 
 use amend_domain::{ErrorCode, Problem, RollbackOptions, RunId, RunOptions, RunState};
 
-use super::{Job, Stop, Worker, search::Search};
+use super::{Job, Stop, Worker, room::widened, search::Search};
 use crate::store::{
     ChunkLimits, ChunkOutcome, ChunkRequest, Entries, RefusedRow, RestoreRequest, RunPatch, StoreError, Trouble, Write,
 };
@@ -35,6 +35,7 @@ impl Worker {
             let error = match (tried, &refusal) {
                 (Ok(outcome), None) => {
                     search.went_well(self.dealt_with(&outcome));
+                    search.room.took(outcome.duration_ms);
                     self.breaker.went_well();
                     return Ok(Some(outcome));
                 }
@@ -45,7 +46,22 @@ impl Worker {
                 }
                 (Err(error), _) => error,
             };
-            match error.trouble() {
+            let slow = matches!(error, StoreError::TooSlow(_));
+            if slow {
+                search.ran_out();
+                let before = search.room.limit();
+                if limits.rows == 1 && search.room.widen() {
+                    tracing::warn!(run.id = %self.lease.run_id, %error, "a row needs more time");
+                    self.event("slow", &widened("A chunk of one row", before, search.room.limit())).await?;
+                    if self.is_asked_to_end().await? {
+                        return Ok(None);
+                    }
+                    continue;
+                }
+            }
+            // A row that has had all the time there is, is tried again in better times.
+            let trouble = if slow && limits.rows == 1 { Trouble::Retry } else { error.trouble() };
+            match trouble {
                 Trouble::Retry if attempt < backoff.retries => {
                     self.chunk_failed(&error.problem().message).await?;
                     let pause = backoff.delay(attempt, self.engine.inner.ids.fraction());
@@ -56,7 +72,9 @@ impl Worker {
                 }
                 Trouble::Split if limits.rows > 1 && refusal.is_none() => {
                     let one = matches!(error, StoreError::Row(_));
-                    if !one {
+                    // A tight limit is the run's own doing.
+                    let tight = slow && !search.room.is_widest();
+                    if !one && !tight {
                         self.chunk_failed(&error.problem().message).await?;
                     }
                     tracing::warn!(run.id = %self.lease.run_id, %error, "a chunk failed and is halved");
@@ -80,11 +98,16 @@ impl Worker {
                     return Err(error.into());
                 }
             }
-            self.reload().await?;
-            if matches!(self.run.view.state, RunState::Cancelling | RunState::Pausing) {
+            if self.is_asked_to_end().await? {
                 return Ok(None);
             }
         }
+    }
+
+    /// Between two tries.
+    async fn is_asked_to_end(&mut self) -> Result<bool, Stop> {
+        self.reload().await?;
+        Ok(matches!(self.run.view.state, RunState::Cancelling | RunState::Pausing))
     }
 
     /// Rows of a step, as its limits count them: a rollback counts keys of the journal.

@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
-use amend_domain::{BatchSize, ConflictPolicy, ErrorCode, Phase, Problem, RunState, Strategy};
+use amend_domain::{
+    BatchSize, ConflictPolicy, ErrorCode, Phase, Problem, RollbackCounts, RollbackScope, RunId, RunState, Strategy,
+};
 
 use super::{
-    Job, Stop, Worker, backoff::Backoff, conflict, gate::Pass, pace::Pace, progress::Progress, search::Search,
+    Job, Stop, Worker, backoff::Backoff, conflict, gate::Pass, pace::Pace, progress::Progress, room::Room,
+    search::Search,
 };
 use crate::{
     analysis::counts_of,
@@ -130,7 +133,7 @@ impl Worker {
                 (options.mode.correctable(&counts), Some(counts))
             }
             Job::Restore(source, options) => {
-                let counts = store.rollback_counts(&self.rule, source, &options.scope).await?;
+                let counts = self.left_to_undo(source, &options.scope).await?;
                 let forced = if options.on_conflict == ConflictPolicy::Force { counts.changed_since } else { 0 };
                 self.undone = Some(counts);
                 (counts.restorable + forced, None)
@@ -144,6 +147,20 @@ impl Worker {
         self.update(None, patch).await?;
         // Another walk would pass over these again.
         Ok((left - refused).max(0))
+    }
+
+    /// What a walk over the journal has left, by its counts. A row that came full circle is as it was, though
+    /// one of its entries fits: every sweep would take it round once more.
+    pub(super) async fn left_to_undo(&self, source: &RunId, scope: &RollbackScope) -> Result<RollbackCounts, Stop> {
+        let store = &self.engine.inner.store;
+        let mut counts = store.rollback_counts(&self.rule, source, scope).await?;
+        if counts.restorable > 0 {
+            let circles = store.come_full_circle(&self.rule, source, scope).await?;
+            // Counted a moment later.
+            counts.original += circles.min(counts.restorable);
+            counts.restorable -= circles.min(counts.restorable);
+        }
+        Ok(counts)
     }
 
     /// Rows that the table refused in this run and that are still as they were.
@@ -171,7 +188,7 @@ impl Worker {
         let mut cursor = if dry { None } else { self.run.cursor.clone() };
         // A run resumed after a dead worker has counted these rows already.
         let mut progress = Progress::new(if dry { 0 } else { self.run.view.changed });
-        let mut search = Search::default();
+        let mut search = Search::new(self.room());
         loop {
             match self.pass().await? {
                 Pass::Go => {}
@@ -200,7 +217,11 @@ impl Worker {
             cursor.clone_from(&outcome.cursor);
             // A chunk that was made smaller says nothing about the usual size.
             let telling = fixed.is_none() && !narrowed && !search.is_on() && outcome.failed == 0;
-            let change = if telling { pace.observe(outcome.duration_ms) } else { None };
+            let change = match search.take_slow().filter(|_| fixed.is_none()) {
+                Some(limit) => pace.ran_out(limit),
+                None if telling => pace.observe(outcome.duration_ms),
+                None => None,
+            };
             if let Some(change) = change {
                 progress.resized(change.size);
                 let message = format!("Chunks of {} rows from here: {}.", change.size, change.reason);
@@ -242,14 +263,13 @@ impl Worker {
             rows: rows.min(left),
             scan: rows.saturating_mul(config.scan_factor.max(1)),
             lock_timeout: config.lock_timeout,
-            statement_timeout: self.statement_timeout(),
+            statement_timeout: self.room().limit(),
         })
     }
 
-    /// No chunk transaction outlives five times its target by much: the first chunks of a cold table
-    /// get room.
-    pub(super) fn statement_timeout(&self) -> Duration {
-        (self.engine.inner.config.target_chunk * 5).max(Duration::from_secs(30))
+    /// How long a chunk of this run may last.
+    pub(super) fn room(&self) -> Room {
+        Room::of(self.engine.inner.config.target_chunk)
     }
 
     fn refuse_conflict(&self, outcome: &ChunkOutcome, restored: i64) -> Result<(), Stop> {

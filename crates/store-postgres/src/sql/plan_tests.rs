@@ -102,7 +102,7 @@ async fn blocks_stay(f: &Fixture, store: &PostgresStore, rule: &Rule) -> anyhow:
         };
         let part = blocks::Part { from_block: 0, to_block, stripes, stripe: 0, and_the_rest: false };
         let tx = store.writing_blocks(SECOND, SECOND).await?;
-        let plan = plan(tx, rule, |shape, args| blocks::correct(shape, &request, part, 1, false, args)).await?;
+        let plan = plan(tx.into(), rule, |shape, args| blocks::correct(shape, &request, part, 1, false, args)).await?;
         anyhow::ensure!(plan.contains("Tid Range Scan on ticks"), "{plan}");
         // Otherwise the range is read once for each row of something else.
         anyhow::ensure!(!plan.contains("Nested Loop"), "{plan}");
@@ -135,7 +135,7 @@ async fn an_undo_by_places_reads_its_range_or_fetches_its_rows(f: &Fixture) -> a
         let chunks = undo::Chunks { from: 1, to: 2, stage: undo::Stage::AtHome };
         let what = undo::Undo { run: "b-1", source: "r-1", scope: &scope, chunks, find, chunk: 1 };
         let tx = store.writing_blocks(SECOND, SECOND).await?;
-        let plan = plan(tx, &rule, |shape, args| undo::undo(shape, shape, &what, args)).await?;
+        let plan = plan(tx.into(), &rule, |shape, args| undo::undo(shape, shape, &what, args)).await?;
         anyhow::ensure!(plan.contains(scan), "{plan}");
         anyhow::ensure!(!plan.contains("Seq Scan on ticks") && !plan.contains("ticks_pkey"), "{plan}");
     }
@@ -193,7 +193,7 @@ async fn keys_stay(store: &PostgresStore, rule: &Rule) -> anyhow::Result<()> {
         let after = ["00000000-0000-0000-0000-000000000000".to_owned()];
         let look = slice::Look { request: &request, cursor: Some(&after), scan: limits.scan, pass_over: false };
         let tx = store.writing(SECOND, SECOND).await?;
-        let plan = plan(tx, rule, |shape, args| slice::correct(shape, &look, 1, args)).await?;
+        let plan = plan(tx.into(), rule, |shape, args| slice::correct(shape, &look, 1, args)).await?;
         anyhow::ensure!(plan.contains("Index Scan using ticks_pkey on ticks"), "{plan}");
         anyhow::ensure!(!plan.contains("Seq Scan on ticks"), "{plan}");
     }

@@ -274,6 +274,28 @@ pub(crate) fn count(shape: &Shape, run: &str, scope: &RollbackScope, args: &mut 
     ))
 }
 
+/// Restorable entries of rows that have come full circle, as `circles`. Entries about a row hang together
+/// where each found what the one before had written; the newest of such chains says with what it began.
+pub(crate) fn circles(shape: &Shape, run: &str, scope: &RollbackScope, args: &mut Args) -> Result<String, StoreError> {
+    Ok(format!(
+        "WITH {of_run}, {seen},
+         fit AS MATERIALIZED (SELECT key, cur FROM seen WHERE {RESTORABLE}),
+         chain AS (
+           SELECT k.key, e.id, e.old_value AS was, lag(e.new_value) OVER one AS before, row_number() OVER one AS nth
+           FROM amend.journal e CROSS JOIN LATERAL unnest(e.row_keys) AS k(key)
+           WHERE e.run_id = {run} AND k.key COLLATE \"C\" IN (SELECT key COLLATE \"C\" FROM fit)
+           WINDOW one AS (PARTITION BY k.key COLLATE \"C\" ORDER BY e.id)),
+         begun AS (
+           SELECT DISTINCT ON (key COLLATE \"C\") key, was FROM chain
+           WHERE nth = 1 OR before COLLATE \"C\" IS DISTINCT FROM was ORDER BY key COLLATE \"C\", id DESC)
+         SELECT count(*) AS circles FROM fit JOIN begun ON begun.key COLLATE \"C\" = fit.key
+         WHERE fit.cur COLLATE \"C\" IS NOT DISTINCT FROM begun.was",
+        of_run = of_run(shape, run, scope, args)?,
+        seen = seen(shape, scope, "NOT MATERIALIZED", args),
+        run = args.text(run),
+    ))
+}
+
 /// A few rows of each kind, as `(kind, key, symbol, ts, dimensions, cur, put, finding)`; of a deleted
 /// row only the key is known. Restorable rows are met at once, the others, which may be few or none,
 /// are looked for in one pass.

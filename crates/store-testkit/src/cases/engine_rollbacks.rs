@@ -1,13 +1,13 @@
 //! Rollbacks through the engine: of a part, of what a part left, and of rollbacks themselves.
 
-use amend_domain::{ErrorCode, RollbackOptions, RollbackScope, RunId, RunKind, RunView};
+use amend_domain::{ErrorCode, RollbackOptions, RollbackScope, RunId, RunKind, RunState, RunView};
 use amend_engine::Engine;
 
 use crate::{
     Fixture,
-    bench::{TICKS, class_of, key, rule},
-    driver::view,
-    engine_driver::{engine_with_every_finding, operator, over, overwrite, problem, proven, run},
+    bench::{self, TICKS, class_of, key, known, rule, tick},
+    driver::{Job, Step, correction, view},
+    engine_driver::{engine, engine_with_every_finding, operator, over, overwrite, problem, proven, run},
 };
 
 async fn undo(f: &Fixture, engine: &Engine, id: &RunId, scope: RollbackScope) -> anyhow::Result<RunView> {
@@ -28,6 +28,32 @@ fn rows(ids: &[i64]) -> RollbackScope {
 
 async fn undone_by(f: &Fixture, id: &RunId) -> anyhow::Result<Option<RunId>> {
     Ok(view(f, id).await?.undone_by)
+}
+
+/// What a run wrote twice may be what it found: of the entries about such a row one always fits.
+pub async fn a_rollback_of_a_row_that_came_full_circle_comes_to_its_end(f: &Fixture) -> anyhow::Result<()> {
+    let reference = [known("AAPL", "STOCK"), known("BTC", "CRYPTO")];
+    let ticks = [tick(1, "AAPL", "CRYPTO"), tick(2, "AAPL", "CRYPTO"), tick(3, "AAPL", None), tick(4, "BTC", "STOCK")];
+    bench::fill(f, &reference, &ticks).await?;
+    let engine = engine(f).await?;
+    let picture = f.picture(TICKS).await?;
+    let job = Job::begin(f, &rule(), &correction(&rule())).await?;
+    job.correct_all(f, &Step::default()).await?;
+    // Another symbol asks for the first value again; one row is somebody else's in between.
+    let move_to = |symbol: &str| format!("UPDATE {TICKS} SET \"symbol\" = '{symbol}' WHERE \"id\" < 3");
+    f.execute(&move_to("BTC")).await?;
+    f.execute(&format!("UPDATE {TICKS} SET \"class\" = 'THEIRS' WHERE \"id\" = 2")).await?;
+    job.correct_all(f, &Step::default()).await?;
+    job.succeed(f).await?;
+    f.execute(&move_to("AAPL")).await?;
+    // The first row stands where it stood; the second is Amend's, over a value of somebody else.
+    assert_eq!(f.store().come_full_circle(&rule(), &job.id, &all()).await?, 1);
+    let ended = undo(f, &engine, &job.id, all()).await?;
+    assert_eq!((ended.state, ended.remaining), (RunState::Succeeded, 0));
+    assert_eq!(class_of(f, 2).await?.as_deref(), Some("THEIRS"));
+    f.execute(&format!("UPDATE {TICKS} SET \"class\" = 'CRYPTO' WHERE \"id\" = 2")).await?;
+    assert_eq!(f.picture(TICKS).await?, picture);
+    Ok(())
 }
 
 pub async fn a_rollback_of_a_rollback_restores_what_the_correction_wrote(f: &Fixture) -> anyhow::Result<()> {

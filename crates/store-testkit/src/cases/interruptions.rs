@@ -44,7 +44,7 @@ pub async fn a_statement_past_its_time_limit_is_undone_whole(f: &Fixture) -> any
     .await?;
     let short = ChunkLimits { statement_timeout: Duration::from_millis(400), ..limits(100, 100) };
     let error = refused(job.correct(f.store(), &Step { limits: short, ..Step::default() }).await)?;
-    assert!(matches!(error, StoreError::TooLarge(_)), "{error:?}");
+    assert!(matches!(error, StoreError::TooSlow(_)), "{error:?}");
     assert_eq!(consistent(f, &job).await?, 0);
     // Half as many rows leave the slow one out.
     let half = ChunkLimits { rows: 6, scan: 6, ..short };
