@@ -16,8 +16,8 @@ mod walk;
 use std::time::Duration;
 
 use amend_domain::{
-    BatchSize, Effect, ErrorCode, FindingCounts, Phase, Problem, RollbackCounts, RollbackOptions, Rule, RunError,
-    RunId, RunKind, RunOptions, RunState, Summary,
+    BatchSize, Effect, ErrorCode, FindingCounts, Phase, Problem, RollbackCounts, RollbackOptions, RollbackSource, Rule,
+    RunError, RunId, RunKind, RunOptions, RunState, Summary,
 };
 use chrono::TimeDelta;
 use tokio::task::JoinHandle;
@@ -78,6 +78,11 @@ impl Job {
             Self::Correct(o) => o.dry_run,
             Self::Restore(_, o) => o.dry_run,
         }
+    }
+
+    /// A rollback whose old values are those of a copy.
+    pub(crate) fn is_from_snapshot(&self) -> bool {
+        matches!(self, Self::Restore(_, options) if options.source == RollbackSource::Snapshot)
     }
 
     const fn batch_size(&self) -> BatchSize {
@@ -193,6 +198,7 @@ impl Engine {
                 Err(Stop::Failed(problem)) => return Err(problem),
             },
         }
+        worker.forget_list().await?;
         inner.store.release_lease(&lease).await.map_err(public)
     }
 
@@ -316,6 +322,7 @@ impl Worker {
             Job::Restore(source, options) => {
                 let age = self.engine.inner.clock.now() - self.run.view.created_at;
                 let counts = match self.engine.take_counted(&self.lease.run_id).filter(|_| age < COUNTED) {
+                    _ if self.job.is_from_snapshot() => self.list_snapshot(source, options).await?,
                     Some(counts) => counts,
                     None => store.rollback_counts(&self.rule, source, &options.scope).await?,
                 };
@@ -346,6 +353,8 @@ impl Worker {
                 let facts = store.table_facts(&self.rule).await?;
                 Some(choose(&facts, options, &self.engine.inner.config))
             }
+            // What it lists has no places.
+            Job::Restore(..) if self.job.is_from_snapshot() => None,
             Job::Restore(source, options) => match store.places(&self.rule, source, &options.scope).await? {
                 Some(places) => {
                     let facts = store.table_facts(&self.rule).await?;

@@ -110,6 +110,7 @@ impl Worker {
                     other => other,
                 })
             }
+            job if job.is_from_snapshot() => self.walk_by_key(Entries::SetAside).await,
             _ => self.walk_by_key(Entries::Whole).await,
         }
     }
@@ -130,7 +131,7 @@ impl Worker {
                 (options.mode.correctable(&counts), Some(counts))
             }
             Job::Restore(source, options) => {
-                let counts = store.rollback_counts(&self.rule, source, &options.scope).await?;
+                let counts = self.left_to_undo(source, options).await?;
                 let forced = if options.on_conflict == ConflictPolicy::Force { counts.changed_since } else { 0 };
                 self.undone = Some(counts);
                 (counts.restorable + forced, None)

@@ -15,6 +15,7 @@ pub mod engine_refusals;
 pub mod engine_rollbacks;
 pub mod engine_runs;
 pub mod engine_sharing;
+pub mod engine_snapshots;
 pub mod engine_steer;
 pub mod engine_takeover;
 pub mod engine_undo;
