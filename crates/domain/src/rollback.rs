@@ -163,6 +163,21 @@ pub struct RollbackPlan {
     pub journal_gone: bool,
 }
 
+impl RollbackPlan {
+    /// What has to be known where the journal of the run is gone; `None` where it is there.
+    #[must_use]
+    pub fn unproved(&self) -> Option<String> {
+        (self.journal_gone && self.source == RollbackSource::Snapshot).then(|| {
+            format!(
+                "The journal of run {} is gone, so nothing tells which values it wrote. Rows that differ from the \
+                 snapshot ({}) count as changed since: they stay as they are, unless you choose force, which \
+                 overwrites them whoever wrote them.",
+                self.run_id, self.counts.changed_since
+            )
+        })
+    }
+}
+
 /// All rows in which a run put the same new value in place of the same old one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RollbackPair {
