@@ -374,8 +374,13 @@ impl Worker {
     /// What the run did to the table's files, where the database says.
     pub(crate) async fn effect(&self) -> Result<Option<Effect>, Stop> {
         let Some(before) = self.run.footprint else { return Ok(None) };
-        let rows = self.run.view.before.map_or(0, |counts| counts.total());
-        let after = self.engine.inner.store.footprint(&self.rule).await?;
+        let store = &self.engine.inner.store;
+        let rows = match self.run.view.before {
+            Some(counts) => counts.total(),
+            // A rollback counts its own rows alone; the look at the whole table has just been kept.
+            None => store.last_analysis(&self.rule.slug).await?.map_or(0, |analysis| analysis.total),
+        };
+        let after = store.footprint(&self.rule).await?;
         Ok(after.map(|after| Effect::new(before, after, self.run.view.changed, rows)))
     }
 
