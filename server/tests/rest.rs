@@ -2,7 +2,7 @@
 
 mod support;
 
-use amend_domain::{Role, RunId};
+use amend_domain::{Backup, Caller, Door, Mode, Role, RunId, RunOptions};
 use reqwest::{Method, header};
 use serde_json::{Value, json};
 use support::{CORRECTABLE, EACH, ETL, MISSING, ROWS, Site};
@@ -21,6 +21,7 @@ on_both!(
     status_tells_of_the_run,
     rollback_restores_what_was_changed,
     rollback_takes_a_part_and_then_the_rest,
+    rollback_takes_the_snapshot_where_it_is_asked_for,
     overwriting_without_a_backup_is_the_rules_to_allow,
     rollback_refuses_by_code,
     health_needs_no_account,
@@ -284,6 +285,29 @@ async fn rollback_takes_a_part_and_then_the_rest(site: &Site) {
         let envelope = site.post(Role::Operator, &path("rollback"), &body).await.refused(400, "INVALID_OPTIONS");
         assert!(envelope["errors"][0].as_str().unwrap().starts_with(&format!("{name} ")), "{envelope:#}");
     }
+}
+
+async fn rollback_takes_the_snapshot_where_it_is_asked_for(site: &Site) {
+    let before = site.backend.picture("market_data").await.unwrap();
+    let plain = site.post_and_wait(&path("execute"), &json!({})).await.data(200);
+    let from = |id: &Value| json!({ "correctionId": id, "source": "snapshot" });
+    let refused = site.post(Role::Operator, &path("rollback"), &from(&plain["correctionId"])).await;
+    let envelope = refused.refused(409, "WRONG_STATE");
+    assert!(envelope["message"].as_str().unwrap().contains("has no snapshot"), "{envelope:#}");
+    site.post_and_wait(&path("rollback"), &json!({ "correctionId": plain["correctionId"] })).await.data(200);
+
+    // The API that Amend replaces knows no snapshots; another door asks for one.
+    let options = RunOptions { mode: Mode::Overwrite, backup: Backup::Snapshot, ..RunOptions::default() };
+    let who = Caller { name: "op".into(), role: Role::Operator, door: Door::CommandLine };
+    let run = site.engine.start_run(&who, &amend_domain::RuleSlug::default_rule(), options, None).await.unwrap();
+    let run = site.engine.wait(&run.run_id, None).await.unwrap();
+    assert_eq!(run.changed, CORRECTABLE);
+    let data = site.post_and_wait(&path("rollback"), &from(&json!(run.run_id))).await.data(200);
+    assert_eq!((&data["success"], &data["recordsRolledBack"]), (&json!(true), &json!(CORRECTABLE)));
+    assert!(data["backupTableUsed"].as_str().unwrap().contains("market_data_backup_"), "{data:#}");
+    assert_eq!(site.backend.picture("market_data").await.unwrap(), before);
+    let body = json!({ "correctionId": run.run_id, "source": "tape" });
+    site.post(Role::Operator, &path("rollback"), &body).await.refused(400, "INVALID_OPTIONS");
 }
 
 async fn overwriting_without_a_backup_is_the_rules_to_allow(site: &Site) {

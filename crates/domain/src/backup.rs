@@ -82,6 +82,9 @@ pub struct PurgeItem {
     /// The run's copy, where it made one.
     pub backup: Option<String>,
     pub backup_bytes: i64,
+    /// Rows on the run's list of failed rows.
+    #[serde(default)]
+    pub failed_rows: i64,
 }
 
 /// One pass of retention.

@@ -43,7 +43,9 @@ pub use live::{LiveMessage, Numbered};
 pub use people::{Act, Caller, Door, Role};
 pub use plan::{BatchSize, Mode, Plan, Risk, RunOptions, Scope, Severity};
 pub use prevention::{CheckState, PreventionChoice, PreventionKind, PreventionStatus};
-pub use rollback::{ConflictPolicy, RollbackCounts, RollbackOptions, RollbackPair, RollbackPlan, RollbackSamples};
+pub use rollback::{
+    ConflictPolicy, RollbackCounts, RollbackOptions, RollbackPair, RollbackPlan, RollbackSamples, RollbackSource,
+};
 pub use rollback_scope::{RollbackScope, ValuePair};
 pub use rows::{FindingRow, RowFilter, RowPage, RowQuery, RowSort, SortDirection, UnresolvedRow};
 pub use rule::{ColumnName, Reference, Rule, TableName, Target};

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    backup::BackupInfo,
     error::Problem,
     ids::RunId,
     plan::BatchSize,
@@ -39,6 +40,57 @@ impl ConflictPolicy {
     }
 }
 
+/// Where the old values come from.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RollbackSource {
+    /// What the run's own journal says was there before.
+    #[default]
+    Journal,
+    /// The copy that the run made before its first write: everything that Amend wrote since goes back.
+    Snapshot,
+}
+
+impl RollbackSource {
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Journal => "journal",
+            Self::Snapshot => "snapshot",
+        }
+    }
+
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Journal, Self::Snapshot].into_iter().find(|s| s.as_str() == text)
+    }
+
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde asks")]
+    const fn is_journal(&self) -> bool {
+        matches!(self, Self::Journal)
+    }
+
+    /// Checks what a scope may name: a snapshot knows keys and old values, and nothing of a run.
+    ///
+    /// # Errors
+    /// Names the first list that is out of bounds or not for this source.
+    pub fn check(self, scope: &RollbackScope) -> Result<(), Problem> {
+        scope.check()?;
+        let of_a_run = [
+            ("scope.new_values", scope.new_values.is_some()),
+            ("scope.pairs", scope.pairs.is_some()),
+            ("scope.chunks", scope.chunks.is_some()),
+        ];
+        match of_a_run.into_iter().find(|(_, given)| *given) {
+            Some((field, _)) if self == Self::Snapshot => Err(Problem::field(
+                field,
+                "cannot be used with a snapshot, which does not know what a run wrote; use symbols, old_values or rows",
+            )),
+            _ => Ok(()),
+        }
+    }
+}
+
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RollbackOptions {
     /// Why; kept with the run. Up to 500 characters.
@@ -52,6 +104,8 @@ pub struct RollbackOptions {
     pub batch_size: BatchSize,
     #[serde(default)]
     pub dry_run: bool,
+    #[serde(default, skip_serializing_if = "RollbackSource::is_journal")]
+    pub source: RollbackSource,
 }
 
 impl RollbackOptions {
@@ -63,7 +117,7 @@ impl RollbackOptions {
         if self.reason.chars().count() > 500 {
             return Err(Problem::field("reason", "must be at most 500 characters"));
         }
-        self.scope.check()
+        self.source.check(&self.scope)
     }
 }
 
@@ -97,6 +151,31 @@ pub struct RollbackPlan {
     /// What the run wrote over what, whatever the scope: the most rows first, at most 50.
     #[serde(default)]
     pub pairs: Vec<RollbackPair>,
+    /// Where the old values would come from.
+    #[serde(default)]
+    pub source: RollbackSource,
+    /// The run's snapshot, where it made one and it is still there.
+    #[serde(default)]
+    pub snapshot: Option<BackupInfo>,
+    /// Retention took the run's journal. Nothing tells any more which values it wrote, so its rows are
+    /// counted as changed since.
+    #[serde(default)]
+    pub journal_gone: bool,
+}
+
+impl RollbackPlan {
+    /// What has to be known where the journal of the run is gone; `None` where it is there.
+    #[must_use]
+    pub fn unproved(&self) -> Option<String> {
+        (self.journal_gone && self.source == RollbackSource::Snapshot).then(|| {
+            format!(
+                "The journal of run {} is gone, so nothing tells which values it wrote. Rows that differ from the \
+                 snapshot ({}) count as changed since: they stay as they are, unless you choose force, which \
+                 overwrites them whoever wrote them.",
+                self.run_id, self.counts.changed_since
+            )
+        })
+    }
 }
 
 /// All rows in which a run put the same new value in place of the same old one.
@@ -113,4 +192,29 @@ pub struct RollbackSamples {
     pub changed_since: Vec<FindingRow>,
     /// Only the key is known of these.
     pub deleted: Vec<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_from_before_snapshots_take_the_journal() {
+        let options: RollbackOptions = serde_json::from_str("{}").unwrap();
+        assert_eq!(options.source, RollbackSource::Journal);
+        assert!(!serde_json::to_string(&options).unwrap().contains("source"));
+        let snapshot = RollbackOptions { source: RollbackSource::Snapshot, ..options };
+        let text = serde_json::to_string(&snapshot).unwrap();
+        assert_eq!(serde_json::from_str::<RollbackOptions>(&text).unwrap(), snapshot);
+    }
+
+    #[test]
+    fn a_snapshot_has_no_scope_of_what_a_run_wrote() {
+        let scope = RollbackScope { chunks: Some(vec![1]), ..RollbackScope::default() };
+        assert_eq!(RollbackSource::Journal.check(&scope), Ok(()));
+        assert_eq!(RollbackSource::Snapshot.check(&scope).unwrap_err().field.as_deref(), Some("scope.chunks"));
+        let rows = RollbackScope { rows: Some(vec!["1".into()]), old_values: Some(vec![None]), ..scope };
+        let rows = RollbackScope { chunks: None, ..rows };
+        assert_eq!(RollbackSource::Snapshot.check(&rows), Ok(()));
+    }
 }

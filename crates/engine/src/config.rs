@@ -31,6 +31,8 @@ pub struct EngineConfig {
     /// Days after a run's end for which its journal and copy are kept, where the rule says nothing
     /// else. Default 30.
     pub retention_days: u32,
+    /// Days for which snapshots are kept, where that is longer than the journal.
+    pub snapshot_retention_days: Option<u32>,
     /// Share of failed chunks, in percent, at which a run stops by itself: see `worker::breaker`.
     /// Default 50.
     pub breaker_percent: u32,
@@ -67,6 +69,7 @@ impl Default for EngineConfig {
             workers: 0,
             blocks_from: 256,
             retention_days: 30,
+            snapshot_retention_days: None,
             breaker_percent: 50,
         }
     }

@@ -53,6 +53,7 @@ impl Engine {
         self.authorise(who, Act::Run, "retry", id.as_str()).await?;
         let new = async {
             let run = self.stored_or_problem(id).await?.view;
+            refuse_dropped(&run)?;
             if run.state.is_active() {
                 return Err(Problem::new(ErrorCode::WrongState, format!("Run {id} is still {}.", run.state.as_str()))
                     .advice("Wait until it is over: it may list more rows."));
@@ -89,25 +90,42 @@ impl Engine {
     /// are what it has left.
     async fn retry_rollback(&self, who: &Caller, id: &RunId) -> Result<RunView, Problem> {
         self.authorise(who, Act::Rollback, "retry", id.as_str()).await?;
-        let run = self.stored_or_problem(id).await?.view;
-        let options = match (run.rollback, &run.undoes) {
-            (Some(options), Some(source)) if run.failed > 0 && !options.dry_run && !run.state.is_active() => {
-                let keys = self.inner.store.failed_rows(id, 0, MOST_NAMED + 1).await.map_err(public)?;
-                let named = keys.len() <= RollbackScope::MOST;
-                let rows = if named { Some(keys.into_iter().map(|row| row.key).collect()) } else { options.scope.rows };
-                Ok((source.clone(), RollbackOptions { scope: RollbackScope { rows, ..options.scope }, ..options }))
+        let options = async {
+            let run = self.stored_or_problem(id).await?.view;
+            refuse_dropped(&run)?;
+            match (run.rollback, &run.undoes) {
+                (Some(options), Some(source)) if run.failed > 0 && !options.dry_run && !run.state.is_active() => {
+                    let keys = self.inner.store.failed_rows(id, 0, MOST_NAMED + 1).await.map_err(public)?;
+                    let named = keys.len() <= RollbackScope::MOST;
+                    let rows =
+                        if named { Some(keys.into_iter().map(|row| row.key).collect()) } else { options.scope.rows };
+                    let scope = RollbackScope { rows, ..options.scope };
+                    Ok((source.clone(), RollbackOptions { scope, ..options }))
+                }
+                _ => Err(Problem::new(
+                    ErrorCode::WrongState,
+                    format!("Rollback {id} is not over or lists no failed rows; there is nothing to try again."),
+                )),
             }
-            _ => Err(Problem::new(
-                ErrorCode::WrongState,
-                format!("Rollback {id} is not over or lists no failed rows; there is nothing to try again."),
-            )),
         };
-        match options {
+        match options.await {
             Ok((source, options)) => self.start_rollback(who, &source, options).await,
             Err(problem) => {
                 self.audit_refusal(who, "retry", id.as_str(), &problem).await?;
                 Err(problem)
             }
         }
+    }
+}
+
+/// The list goes with the journal.
+fn refuse_dropped(run: &RunView) -> Result<(), Problem> {
+    match run.purged_at {
+        Some(_) if run.failed > 0 => Err(Problem::new(
+            ErrorCode::WrongState,
+            format!("The list of run {} was dropped when its retention was over.", run.run_id),
+        )
+        .advice("Run again: rows that still need correcting are found anew.")),
+        _ => Ok(()),
     }
 }

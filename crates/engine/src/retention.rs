@@ -27,7 +27,7 @@ impl Engine {
         self.inner.store.backups(None).await.map_err(public)
     }
 
-    /// Drops journals and copies of runs whose retention is over, or with `dry_run` only lists them. A
+    /// Drops journals, lists of failed rows and copies of runs whose retention is over, or with `dry_run` only lists them. A
     /// run that is active, or being rolled back, keeps its own.
     ///
     /// # Errors
@@ -39,8 +39,10 @@ impl Engine {
         let now = self.inner.clock.now();
         let mut items = Vec::new();
         for rule in store.rules().await.map_err(public)? {
-            let before = now - self.retention(Some(&rule));
-            for item in store.purgeable(&rule.slug, before).await.map_err(public)? {
+            let kept = self.retention(Some(&rule));
+            let copies =
+                self.inner.config.snapshot_retention_days.map_or(kept, |days| kept.max(TimeDelta::days(days.into())));
+            for item in store.purgeable(&rule.slug, now - kept, now - copies).await.map_err(public)? {
                 if dry_run || self.purge_run(who, &item).await? {
                     items.push(item);
                 }
@@ -49,23 +51,36 @@ impl Engine {
         Ok(PurgeReport { dry_run, items })
     }
 
-    /// False when the run came to be rolled back meanwhile.
+    /// False when another run came to undo it or to try it again meanwhile.
     async fn purge_run(&self, who: &Caller, item: &PurgeItem) -> Result<bool, Problem> {
         let (store, id) = (&self.inner.store, &item.run_id);
         let now = self.inner.clock.now();
         // The audit line comes first: an act that cannot be logged does not happen.
         self.audit(who, "purge", id.as_str(), "done", json!(item)).await?;
         if !store.mark_purged(id, now).await.map_err(public)? {
-            self.audit(who, "purge", id.as_str(), "refused: it is being rolled back", json!(null)).await?;
+            self.audit(who, "purge", id.as_str(), "refused: another run works on it", json!(null)).await?;
             return Ok(false);
         }
         while store.purge_journal(id, ENTRIES).await.map_err(public)? > 0 {}
-        let copy = store.drop_backup(id).await.map_err(public)?;
-        let copy = copy.map_or_else(String::new, |name| format!(" The copy {name} was dropped."));
-        let message = format!(
-            "Retention is over: the journal of {} rows was dropped, the run cannot be rolled back any more.{copy}",
-            item.journal_rows
-        );
+        let failed = store.drop_failed_rows(id).await.map_err(public)?;
+        // The copy may be kept for longer than the journal.
+        let copy = match item.backup {
+            Some(_) => store.drop_backup(id).await.map_err(public)?,
+            None => None,
+        };
+        let mut message = "Retention is over.".to_owned();
+        if item.journal_rows > 0 {
+            message.push_str(&format!(
+                " The journal of {} rows was dropped, the run cannot be rolled back from it any more.",
+                item.journal_rows
+            ));
+        }
+        if failed > 0 {
+            message.push_str(&format!(" The list of {failed} failed rows was dropped."));
+        }
+        if let Some(name) = copy {
+            message.push_str(&format!(" The copy {name} was dropped."));
+        }
         store.append_event(id, now, "purged", &message).await.map_err(public)?;
         Ok(true)
     }

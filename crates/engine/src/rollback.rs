@@ -2,7 +2,7 @@
 
 use amend_domain::{
     Act, BatchSize, Caller, ConflictPolicy, ErrorCode, PlanHash, Problem, RollbackCounts, RollbackOptions,
-    RollbackPair, RollbackPlan, RollbackScope, Rule, RunId, RunKind, RunView, ValuePair,
+    RollbackPair, RollbackPlan, RollbackScope, RollbackSource, Rule, RunId, RunKind, RunView, ValuePair,
 };
 
 use crate::{
@@ -27,23 +27,65 @@ impl Engine {
         id: &RunId,
         scope: &RollbackScope,
     ) -> Result<RollbackPlan, Problem> {
+        self.rollback_plan_from(who, id, RollbackSource::Journal, scope).await
+    }
+
+    /// The same from either source.
+    ///
+    /// # Errors
+    /// As [`Self::rollback_plan`]; `WRONG_STATE` where there is no snapshot, or none that fits the table.
+    pub async fn rollback_plan_from(
+        &self,
+        who: &Caller,
+        id: &RunId,
+        from: RollbackSource,
+        scope: &RollbackScope,
+    ) -> Result<RollbackPlan, Problem> {
         self.authorise(who, Act::Read, "rollback_plan", id.as_str()).await?;
-        scope.check()?;
-        let source = self.finished(id).await?;
+        from.check(scope)?;
+        let source = self.finished(id, from).await?;
         let rule = self.rule_or_problem(&source.view.rule).await?;
         check_rows(&rule, scope)?;
         let store = &self.inner.store;
-        let pairs = store.journal_pairs(id).await.map_err(public)?;
+        let snapshot = store.backups(Some(id)).await.map_err(public)?.into_iter().next();
+        let counts = self.undo_counts(&rule, id, from, scope).await?;
+        let samples = match from {
+            RollbackSource::Journal => store.rollback_samples(&rule, id, scope, SAMPLES).await,
+            RollbackSource::Snapshot => store.snapshot_samples(&rule, id, scope, SAMPLES).await,
+        };
+        // A snapshot knows no pairs: it is not about what the run wrote.
+        let pairs = match from {
+            RollbackSource::Journal => store.journal_pairs(id).await.map_err(public)?,
+            RollbackSource::Snapshot => Vec::new(),
+        };
         Ok(RollbackPlan {
             run_id: id.clone(),
-            counts: store.rollback_counts(&rule, id, scope).await.map_err(public)?,
-            samples: store.rollback_samples(&rule, id, scope, SAMPLES).await.map_err(public)?,
+            counts,
+            samples: samples.map_err(public)?,
             pairs: pairs
                 .into_iter()
                 .take(PAIRS)
                 .map(|p| RollbackPair { pair: ValuePair { old: p.old, new: p.new }, rows: p.rows })
                 .collect(),
+            source: from,
+            snapshot,
+            journal_gone: source.view.purged_at.is_some(),
         })
+    }
+
+    async fn undo_counts(
+        &self,
+        rule: &Rule,
+        id: &RunId,
+        from: RollbackSource,
+        scope: &RollbackScope,
+    ) -> Result<RollbackCounts, Problem> {
+        let store = &self.inner.store;
+        let counts = match from {
+            RollbackSource::Journal => store.rollback_counts(rule, id, scope).await,
+            RollbackSource::Snapshot => store.snapshot_counts(rule, id, scope).await,
+        };
+        counts.map_err(public)
     }
 
     /// Starts a rollback and drives it in a task of this process.
@@ -90,17 +132,18 @@ impl Engine {
         options: RollbackOptions,
     ) -> Result<(NewRun, RollbackCounts), Problem> {
         options.check()?;
-        let source = self.finished(id).await?;
+        let source = self.finished(id, options.source).await?;
         let rule = self.rule_or_problem(&source.view.rule).await?;
         check_rows(&rule, &options.scope)?;
         self.check_rule(&rule).await?;
-        let counts = self.inner.store.rollback_counts(&rule, id, &options.scope).await.map_err(public)?;
+        let counts = self.undo_counts(&rule, id, options.source, &options.scope).await?;
         // First, because of a scope without rows nobody has undone anything.
         if counts.total() == 0 {
-            return Err(Problem::new(
-                ErrorCode::WrongState,
-                format!("Run {id} wrote no rows in this scope; there is nothing to undo."),
-            ));
+            let what = match options.source {
+                RollbackSource::Journal => format!("Run {id} wrote no rows in this scope"),
+                RollbackSource::Snapshot => format!("The snapshot of run {id} has no rows in this scope"),
+            };
+            return Err(Problem::new(ErrorCode::WrongState, format!("{what}; there is nothing to undo.")));
         }
         let forced = options.on_conflict == ConflictPolicy::Force && counts.changed_since > 0;
         if let Some(by) = source.view.undone_by.filter(|_| counts.restorable == 0 && !forced) {
@@ -130,7 +173,7 @@ impl Engine {
         Ok((new, counts))
     }
 
-    async fn finished(&self, id: &RunId) -> Result<StoredRun, Problem> {
+    async fn finished(&self, id: &RunId, from: RollbackSource) -> Result<StoredRun, Problem> {
         let source = self.stored_or_problem(id).await?;
         if source.view.state.is_active() {
             return Err(Problem::new(
@@ -139,7 +182,10 @@ impl Engine {
             )
             .advice(format!("Wait for it, or cancel it first: amend cancel {id}")));
         }
-        Self::refuse_purged(id, &source.view)?;
+        // A snapshot does without the run's journal.
+        if from == RollbackSource::Journal {
+            Self::refuse_purged(id, &source.view)?;
+        }
         Ok(source)
     }
 }

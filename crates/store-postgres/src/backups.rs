@@ -48,11 +48,17 @@ struct PurgeRow {
     journal_bytes: i64,
     backup: Option<String>,
     backup_bytes: i64,
+    failed_rows: i64,
 }
 
 const LIST: &str = "SELECT run_id, rule, schema, name, source, row_count, size_bytes, created_at FROM amend.backup b
     WHERE to_regclass(format('%I.%I', b.schema, b.name)) IS NOT NULL AND ($1::text IS NULL OR b.run_id = $1)
     ORDER BY created_at DESC, name";
+
+/// No active run `r` ($3 are the active states), and none that an active one undoes or tries again.
+const AT_REST: &str = "r.state <> ALL($3) AND NOT EXISTS (
+    SELECT 1 FROM amend.run u WHERE u.state = ANY($3)
+    AND (u.undoes = r.id OR u.options -> 'scope' ->> 'failed_of' = r.id))";
 
 fn active() -> Vec<&'static str> {
     RunState::ACTIVE.iter().map(|s| s.as_str()).collect()
@@ -156,25 +162,33 @@ impl Backups for PostgresStore {
         Ok(rows.into_iter().map(BackupRow::info).collect())
     }
 
-    async fn purgeable(&self, rule: &RuleSlug, ended_before: DateTime<Utc>) -> Result<Vec<PurgeItem>, StoreError> {
-        let rows: Vec<PurgeRow> = sqlx::query_as(
+    async fn purgeable(
+        &self,
+        rule: &RuleSlug,
+        ended_before: DateTime<Utc>,
+        copies_before: DateTime<Utc>,
+    ) -> Result<Vec<PurgeItem>, StoreError> {
+        let sql = format!(
             "SELECT r.id, r.rule, r.ended_at, coalesce(j.rows, 0) AS journal_rows,
                     coalesce(j.bytes, 0) AS journal_bytes, b.schema || '.' || b.name AS backup,
-                    coalesce(b.size_bytes, 0) AS backup_bytes
+                    coalesce(b.size_bytes, 0) AS backup_bytes, f.rows AS failed_rows
              FROM amend.run r
              LEFT JOIN LATERAL (SELECT sum(row_count)::bigint AS rows, sum(pg_column_size(row_keys))::bigint AS bytes
                                 FROM amend.journal WHERE run_id = r.id) j ON true
-             LEFT JOIN amend.backup b ON b.run_id = r.id
-             WHERE r.rule = $1 AND r.ended_at < $2 AND r.state <> ALL($3) AND (j.rows IS NOT NULL OR b.run_id IS NOT NULL)
-               AND NOT EXISTS (SELECT 1 FROM amend.run u WHERE u.undoes = r.id AND u.state = ANY($3))
-             ORDER BY r.ended_at, r.seq",
-        )
-        .bind(rule.as_str())
-        .bind(ended_before)
-        .bind(active())
-        .fetch_all(&self.pool)
-        .await
-        .map_err(db)?;
+             CROSS JOIN LATERAL (SELECT count(*) AS rows FROM amend.failed_row WHERE run_id = r.id) f
+             LEFT JOIN amend.backup b ON b.run_id = r.id AND r.ended_at < $4
+             WHERE r.rule = $1 AND r.ended_at < $2 AND {AT_REST}
+               AND (j.rows IS NOT NULL OR b.run_id IS NOT NULL OR f.rows > 0)
+             ORDER BY r.ended_at, r.seq"
+        );
+        let rows: Vec<PurgeRow> = sqlx::query_as(AssertSqlSafe(sql))
+            .bind(rule.as_str())
+            .bind(ended_before)
+            .bind(active())
+            .bind(copies_before)
+            .fetch_all(&self.pool)
+            .await
+            .map_err(db)?;
         Ok(rows
             .into_iter()
             .map(|row| PurgeItem {
@@ -185,6 +199,7 @@ impl Backups for PostgresStore {
                 journal_bytes: row.journal_bytes,
                 backup: row.backup,
                 backup_bytes: row.backup_bytes,
+                failed_rows: row.failed_rows,
             })
             .collect())
     }
@@ -197,18 +212,15 @@ impl Backups for PostgresStore {
             .execute(&mut *tx)
             .await
             .map_err(db)?;
-        let marked = sqlx::query(
-            "UPDATE amend.run r SET purged_at = coalesce(purged_at, $2)
-             WHERE r.id = $1 AND r.state <> ALL($3)
-               AND NOT EXISTS (SELECT 1 FROM amend.run u WHERE u.undoes = r.id AND u.state = ANY($3))",
-        )
-        .bind(run.as_str())
-        .bind(now)
-        .bind(active())
-        .execute(&mut *tx)
-        .await
-        .map_err(db)?
-        .rows_affected();
+        let sql = format!("UPDATE amend.run r SET purged_at = coalesce(purged_at, $2) WHERE r.id = $1 AND {AT_REST}");
+        let marked = sqlx::query(AssertSqlSafe(sql))
+            .bind(run.as_str())
+            .bind(now)
+            .bind(active())
+            .execute(&mut *tx)
+            .await
+            .map_err(db)?
+            .rows_affected();
         tx.commit().await.map_err(db)?;
         Ok(marked == 1)
     }
@@ -230,6 +242,18 @@ impl Backups for PostgresStore {
         )
         .bind(run.as_str())
         .bind(i64::from(entries))
+        .execute(&self.pool)
+        .await
+        .map_err(db)?;
+        Ok(dropped.rows_affected())
+    }
+
+    async fn drop_failed_rows(&self, run: &RunId) -> Result<u64, StoreError> {
+        let dropped = sqlx::query(
+            "DELETE FROM amend.failed_row f USING amend.run r
+             WHERE f.run_id = $1 AND r.id = f.run_id AND r.purged_at IS NOT NULL",
+        )
+        .bind(run.as_str())
         .execute(&self.pool)
         .await
         .map_err(db)?;

@@ -7,7 +7,7 @@
 //!
 //! Where things are: [`connect`](PostgresStore::connect) here; the traits one file a subject
 //! (`catalog` with `remarks`, `findings` with `pages`, `assignments`, `runs`, `slices`, `corrections` with `restore`,
-//! `undo`, `backups`, `prevention`, `people`, `pressure`, `bulk`); the SQL that depends on a rule is built in `sql/`, from a [`shape::Shape`], which
+//! `undo`, `snapshots`, `backups`, `prevention`, `people`, `pressure`, `bulk`); the SQL that depends on a rule is built in `sql/`, from a [`shape::Shape`], which
 //! is what the database says about the rule's tables. To add a method: a case in the store testkit, the method in the file
 //! of its subject, and its SQL inline when it is short and fixed, otherwise in `sql/`.
 
@@ -35,6 +35,7 @@ mod run_row;
 mod runs;
 mod shape;
 mod slices;
+mod snapshots;
 mod sql;
 mod tx;
 mod undo;

@@ -3,14 +3,14 @@
 use amend_domain::{FindingRow, RollbackCounts, RollbackSamples, RollbackScope, Rule, RunId};
 use amend_engine::store::{JournalPair, StoreError};
 use chrono::{DateTime, Utc};
-use sqlx::{FromRow, Row as _};
+use sqlx::{AssertSqlSafe, FromRow, Row as _};
 
 use crate::{
     PostgresStore,
     error::{db, json},
     pages::{finding, key_text},
     shape::Shape,
-    sql::restore,
+    sql::restore::{self, From},
     tx::{Args, Tx, fetch_all, fetch_one},
 };
 
@@ -44,9 +44,18 @@ impl PostgresStore {
         run: &RunId,
         scope: &RollbackScope,
     ) -> Result<RollbackCounts, StoreError> {
+        self.count_entries(rule, From::Journal(run.as_str()), scope).await
+    }
+
+    pub(crate) async fn count_entries(
+        &self,
+        rule: &Rule,
+        from: From<'_>,
+        scope: &RollbackScope,
+    ) -> Result<RollbackCounts, StoreError> {
         let mut tx = self.analysing().await?;
         let shape = Shape::load(&mut tx, rule).await?;
-        if is_large(&mut tx, &shape, run).await? {
+        if is_large(&mut tx, &shape, from).await? {
             // The planner takes a journal's entry for ten keys. Looking each of a million up in an index
             // takes many times as long as one pass over the table.
             sqlx::query(
@@ -58,7 +67,18 @@ impl PostgresStore {
             .map_err(db)?;
         }
         let mut args = Args::default();
-        let sql = restore::count(&shape, run.as_str(), scope, &mut args)?;
+        let looks = restore::looks(&shape, from, scope, &mut args)?;
+        Self::counted(tx, &looks, scope, args).await
+    }
+
+    /// Counts what `looks` makes of `seen`, and ends the transaction.
+    pub(crate) async fn counted(
+        mut tx: Tx,
+        looks: &str,
+        scope: &RollbackScope,
+        args: Args,
+    ) -> Result<RollbackCounts, StoreError> {
+        let sql = restore::count(looks, scope);
         let row = CountRow::from_row(&fetch_one(&mut tx, sql, args).await?).map_err(db)?;
         tx.commit().await.map_err(db)?;
         Ok(RollbackCounts {
@@ -94,11 +114,25 @@ impl PostgresStore {
         let mut tx = self.analysing().await?;
         let shape = Shape::load(&mut tx, rule).await?;
         let mut args = Args::default();
-        let sql = restore::samples(&shape, rule, run.as_str(), scope, each, &mut args)?;
+        let looks = restore::looks(&shape, From::Journal(run.as_str()), scope, &mut args)?;
+        Self::sampled(tx, &shape, rule, run, &looks, scope, (each, args)).await
+    }
+
+    /// Samples of what `looks` makes of `seen`; ends the transaction.
+    pub(crate) async fn sampled(
+        mut tx: Tx,
+        shape: &Shape,
+        rule: &Rule,
+        run: &RunId,
+        looks: &str,
+        scope: &RollbackScope,
+        (each, mut args): (u32, Args),
+    ) -> Result<RollbackSamples, StoreError> {
+        let sql = restore::samples(shape, rule, looks, scope, each, &mut args);
         let mut samples = RollbackSamples::default();
         for row in fetch_all(&mut tx, sql, args).await? {
             let row = SampleRow::from_row(&row).map_err(db)?;
-            let key = shown_key(&shape, run, row.key)?;
+            let key = shown_key(shape, run, row.key)?;
             let list = match row.kind.as_str() {
                 "restorable" => &mut samples.restorable,
                 "changed" => &mut samples.changed_since,
@@ -136,14 +170,15 @@ impl PostgresStore {
 
 /// Whether a run wrote so many of its table's rows that reading all of them is the cheaper way to look at
 /// those.
-async fn is_large(tx: &mut Tx, shape: &Shape, run: &RunId) -> Result<bool, StoreError> {
-    sqlx::query_scalar(
-        "SELECT coalesce((SELECT sum(row_count) FROM amend.journal WHERE run_id = $1), 0) * $3::bigint > coalesce(sum(c.reltuples), 0)::float8::numeric
+async fn is_large(tx: &mut Tx, shape: &Shape, from: From<'_>) -> Result<bool, StoreError> {
+    sqlx::query_scalar(AssertSqlSafe(format!(
+        "SELECT coalesce((SELECT sum(row_count) FROM {} WHERE run_id = $1), 0) * $3::bigint > coalesce(sum(c.reltuples), 0)::float8::numeric
          FROM pg_class c
          WHERE c.relkind = 'r' AND (c.oid = to_regclass($2) OR c.oid IN (
              SELECT relid FROM pg_partition_tree(to_regclass($2))))",
-    )
-    .bind(run.as_str())
+        from.table()
+    )))
+    .bind(from.run())
     .bind(&shape.target)
     .bind(FETCHES_A_PASS)
     .fetch_one(&mut **tx)

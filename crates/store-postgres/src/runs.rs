@@ -1,6 +1,6 @@
 //! Runs, their leases, their log.
 
-use amend_domain::{ChunkRecord, EventRecord, RunId, RunState, RunView};
+use amend_domain::{ChunkRecord, EventRecord, RollbackSource, RunId, RunState, RunView};
 use amend_engine::store::{Lease, NewRun, RunFilter, RunPatch, Runs, StoreError, StoredRun};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -42,14 +42,16 @@ struct ChunkRow {
 }
 
 /// Held until the new run is there, so that a purge either sees it or was here before.
-async fn refuse_purged(tx: &mut Tx, source: &RunId) -> Result<(), StoreError> {
+async fn refuse_purged(tx: &mut Tx, source: &RunId, new: &NewRun) -> Result<(), StoreError> {
     let purged: Option<bool> =
         sqlx::query_scalar("SELECT purged_at IS NOT NULL FROM amend.run WHERE id = $1 FOR SHARE")
             .bind(source.as_str())
             .fetch_optional(&mut **tx)
             .await
             .map_err(db)?;
-    if purged == Some(true) { Err(StoreError::Purged(source.clone())) } else { Ok(()) }
+    // A snapshot does without the journal.
+    let needed = new.rollback.as_ref().is_none_or(|o| o.source == RollbackSource::Journal);
+    if purged == Some(true) && needed { Err(StoreError::Purged(source.clone())) } else { Ok(()) }
 }
 
 impl PostgresStore {
@@ -84,7 +86,7 @@ impl Runs for PostgresStore {
     async fn create_run(&self, run: &NewRun) -> Result<(), StoreError> {
         let mut tx = self.begin().await?;
         if let Some(source) = &run.undoes {
-            refuse_purged(&mut tx, source).await?;
+            refuse_purged(&mut tx, source, run).await?;
         }
         let result = sqlx::query(
             "INSERT INTO amend.run (id, rule, kind, state, phase, options, rollback, undoes, started_by, created_at,

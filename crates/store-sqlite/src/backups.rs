@@ -40,7 +40,7 @@ fn info(row: &SqliteRow) -> Result<BackupInfo, StoreError> {
 }
 
 /// The fence is compared under the write lock, so it cannot change before the commit.
-async fn check_fence(connection: &mut SqliteConnection, lease: &Lease) -> Result<(), StoreError> {
+pub(crate) async fn check_fence(connection: &mut SqliteConnection, lease: &Lease) -> Result<(), StoreError> {
     let row = sqlx::query("SELECT fence, state FROM amend_run WHERE id = ?1")
         .bind(lease.run_id.as_str())
         .fetch_optional(connection)
@@ -146,16 +146,18 @@ fn purge_item(row: &SqliteRow) -> Result<PurgeItem, StoreError> {
         journal_bytes: row.try_get("journal_bytes").map_err(db)?,
         backup: row.try_get("backup").map_err(db)?,
         backup_bytes: row.try_get("backup_bytes").map_err(db)?,
+        failed_rows: row.try_get("failed_rows").map_err(db)?,
         run_id: RunId::from_trusted(id),
     })
 }
 
-/// No active run, and none that an active rollback works on: a condition on `r`.
+/// No active run, and none that an active one undoes or tries again: a condition on `r`.
 fn at_rest() -> String {
     let active = active_states();
     format!(
         "r.state NOT IN ({active})
-         AND NOT EXISTS (SELECT 1 FROM amend_run AS u WHERE u.undoes = r.id AND u.state IN ({active}))"
+         AND NOT EXISTS (SELECT 1 FROM amend_run AS u WHERE u.state IN ({active})
+           AND (u.undoes = r.id OR u.options ->> '$.scope.failed_of' = r.id))"
     )
 }
 
@@ -199,22 +201,29 @@ impl Backups for SqliteStore {
         rows.iter().map(info).collect()
     }
 
-    async fn purgeable(&self, rule: &RuleSlug, ended_before: DateTime<Utc>) -> Result<Vec<PurgeItem>, StoreError> {
+    async fn purgeable(
+        &self,
+        rule: &RuleSlug,
+        ended_before: DateTime<Utc>,
+        copies_before: DateTime<Utc>,
+    ) -> Result<Vec<PurgeItem>, StoreError> {
         let sql = format!(
             "SELECT * FROM (
                SELECT r.id, r.seq, r.rule, r.ended_at, b.name AS backup, coalesce(b.size_bytes, 0) AS backup_bytes,
                       (SELECT coalesce(sum(row_count), 0) FROM amend_journal WHERE run_id = r.id) AS journal_rows,
                       (SELECT coalesce(sum(octet_length(row_keys)), 0) FROM amend_journal WHERE run_id = r.id)
-                        AS journal_bytes
-               FROM amend_run AS r LEFT JOIN amend_backup AS b ON b.run_id = r.id
+                        AS journal_bytes,
+                      (SELECT count(*) FROM amend_failed_row WHERE run_id = r.id) AS failed_rows
+               FROM amend_run AS r LEFT JOIN amend_backup AS b ON b.run_id = r.id AND r.ended_at < ?3
                WHERE r.rule = ?1 AND r.ended_at < ?2 AND {})
-             WHERE journal_rows > 0 OR backup IS NOT NULL ORDER BY ended_at, seq",
+             WHERE journal_rows > 0 OR backup IS NOT NULL OR failed_rows > 0 ORDER BY ended_at, seq",
             at_rest()
         );
         let mut connection = self.readers.acquire().await?;
         let rows = sqlx::query(AssertSqlSafe(sql))
             .bind(rule.as_str())
             .bind(micros(ended_before))
+            .bind(micros(copies_before))
             .fetch_all(&mut *connection)
             .await
             .map_err(db)?;
@@ -236,6 +245,15 @@ impl Backups for SqliteStore {
 
     async fn purge_journal(&self, run: &RunId, entries: u32) -> Result<u64, StoreError> {
         let mut connection = self.writer.acquire(None).await?;
+        // The list of a restore that was cancelled while nobody worked on it.
+        sqlx::query(
+            "DELETE FROM amend_set_aside
+             WHERE run_id = ?1 AND EXISTS (SELECT 1 FROM amend_run WHERE id = ?1 AND purged_at IS NOT NULL)",
+        )
+        .bind(run.as_str())
+        .execute(&mut *connection)
+        .await
+        .map_err(db)?;
         let dropped = sqlx::query(
             "DELETE FROM amend_journal WHERE id IN (
                SELECT j.id FROM amend_journal AS j CROSS JOIN amend_run AS r ON r.id = j.run_id
@@ -243,6 +261,19 @@ impl Backups for SqliteStore {
         )
         .bind(run.as_str())
         .bind(i64::from(entries))
+        .execute(&mut *connection)
+        .await
+        .map_err(db)?;
+        Ok(dropped.rows_affected())
+    }
+
+    async fn drop_failed_rows(&self, run: &RunId) -> Result<u64, StoreError> {
+        let mut connection = self.writer.acquire(None).await?;
+        let dropped = sqlx::query(
+            "DELETE FROM amend_failed_row
+             WHERE run_id = ?1 AND EXISTS (SELECT 1 FROM amend_run WHERE id = ?1 AND purged_at IS NOT NULL)",
+        )
+        .bind(run.as_str())
         .execute(&mut *connection)
         .await
         .map_err(db)?;

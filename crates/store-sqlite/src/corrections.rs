@@ -8,7 +8,10 @@ use sqlx::Row as _;
 use crate::{
     chunk::{Frame, Work},
     error::db,
+    pool::begin_read,
     samples,
+    shape::Bound,
+    sql::entries::Entries,
     store::SqliteStore,
 };
 
@@ -28,11 +31,21 @@ impl Corrections for SqliteStore {
         run: &RunId,
         scope: &RollbackScope,
     ) -> Result<RollbackCounts, StoreError> {
-        samples::counts(self, rule, run, scope).await
+        let mut connection = self.readers.acquire().await?;
+        let mut transaction = begin_read(&mut connection).await?;
+        let bound = Bound::load(&mut transaction, rule).await?;
+        let counts = samples::counts(&mut transaction, &bound, Entries::Journal(run.as_str()), scope).await?;
+        transaction.commit().await.map_err(db)?;
+        Ok(counts)
     }
 
     async fn come_full_circle(&self, rule: &Rule, run: &RunId, scope: &RollbackScope) -> Result<i64, StoreError> {
-        samples::circles(self, rule, run, scope).await
+        let mut connection = self.readers.acquire().await?;
+        let mut transaction = begin_read(&mut connection).await?;
+        let bound = Bound::load(&mut transaction, rule).await?;
+        let circles = samples::circles(&mut transaction, &bound, run.as_str(), scope).await?;
+        transaction.commit().await.map_err(db)?;
+        Ok(circles)
     }
 
     async fn rollback_samples(
@@ -42,7 +55,13 @@ impl Corrections for SqliteStore {
         scope: &RollbackScope,
         each: u32,
     ) -> Result<RollbackSamples, StoreError> {
-        samples::samples(self, rule, run, scope, each).await
+        let mut connection = self.readers.acquire().await?;
+        let mut transaction = begin_read(&mut connection).await?;
+        let bound = Bound::load(&mut transaction, rule).await?;
+        let entries = Entries::Journal(run.as_str());
+        let samples = samples::samples(&mut transaction, &bound, entries, scope, each).await?;
+        transaction.commit().await.map_err(db)?;
+        Ok(samples)
     }
 
     async fn journal_pairs(&self, run: &RunId) -> Result<Vec<JournalPair>, StoreError> {

@@ -37,6 +37,7 @@ mod runs;
 mod samples;
 mod shape;
 mod slices;
+mod snapshots;
 mod sql;
 mod store;
 mod summarise;

@@ -2,7 +2,7 @@
 //! written twice comes back to what it was before the first time.
 
 use amend_domain::ConflictPolicy;
-use amend_engine::store::{ChunkLimits, RefusedRow, RestoreRequest, StoreError};
+use amend_engine::store::{ChunkLimits, Entries, RefusedRow, RestoreRequest, StoreError};
 use sqlx::{AssertSqlSafe, Row as _, SqliteConnection};
 
 use crate::{
@@ -19,6 +19,10 @@ use crate::{
 pub(crate) const OURS: i64 = 0;
 pub(crate) const ORIGINAL: i64 = 1;
 pub(crate) const FOREIGN: i64 = 2;
+
+/// Where entries stand.
+pub(crate) const JOURNAL: &str = "amend_journal";
+pub(crate) const SET_ASIDE: &str = "amend_set_aside";
 
 /// Entries looked at in one step, at most.
 const ENTRIES: i64 = 2_000;
@@ -162,6 +166,14 @@ struct Entry {
     to: i64,
 }
 
+/// The table of the entries that a step goes through, and the run that they are of.
+fn source<'a>(request: &RestoreRequest<'a>) -> (&'static str, &'a str) {
+    match request.entries {
+        Entries::Whole => (JOURNAL, request.source.as_str()),
+        Entries::SetAside => (SET_ASIDE, request.lease.run_id.as_str()),
+    }
+}
+
 async fn take(
     connection: &mut SqliteConnection,
     bound: &Bound<'_>,
@@ -175,7 +187,8 @@ async fn take(
     };
     let mut binds = Binds::default();
     let sql = format!(
-        "SELECT j.id, j.chunk, j.row_count FROM amend_journal AS j WHERE {} ORDER BY j.id DESC LIMIT {ENTRIES}",
+        "SELECT j.id, j.chunk, j.row_count FROM {} AS j WHERE {} ORDER BY j.id DESC LIMIT {ENTRIES}",
+        source(request).0,
         entries(bound, request, start.before(), &mut binds)?,
     );
     let rows = binds.query(sql)?.fetch_all(connection).await.map_err(db)?;
@@ -206,7 +219,7 @@ fn entries(
     before: i64,
     binds: &mut Binds,
 ) -> Result<String, StoreError> {
-    let (run, before) = (binds.add(request.source.as_str()), binds.add(before));
+    let (run, before) = (binds.add(source(request).1), binds.add(before));
     let then = and(&bound.undo_scope(request.scope, binds)?.then);
     Ok(match request.scope.rows {
         None => format!("j.run_id = {run} AND j.id < {before}{then}"),
@@ -231,8 +244,9 @@ async fn claimed(
     let ids = binds.add(serde_json::json!(ids).to_string());
     let then = and(&bound.undo_scope(request.scope, &mut binds)?.then);
     let sql = format!(
-        "SELECT count(*) FROM amend_journal AS j CROSS JOIN json_each(j.row_keys) AS e
+        "SELECT count(*) FROM {} AS j CROSS JOIN json_each(j.row_keys) AS e
          WHERE j.id IN (SELECT value FROM json_each({ids})) AND {}{then}",
+        source(request).0,
         within(taken)
     );
     binds.query(sql)?.fetch_one(connection).await.map_err(db)?.try_get(0).map_err(db)
@@ -265,11 +279,12 @@ async fn collect(
     let scope: Vec<String> = scope.then.into_iter().chain(scope.now).collect();
     let sql = format!(
         "INSERT OR FAIL INTO {} ({into}, cur, new, what) SELECT {columns}, {}, j.old_value, {}
-         FROM amend_journal AS j CROSS JOIN json_each(j.row_keys) AS e CROSS JOIN {} AS t
+         FROM {} AS j CROSS JOIN json_each(j.row_keys) AS e CROSS JOIN {} AS t
          WHERE j.id IN (SELECT value FROM json_each({ids})) AND {} AND {}{}",
         bound.candidates(),
         bound.stored_value(),
         looks(bound),
+        source(request).0,
         bound.rule.target.table.quoted(),
         within(taken),
         bound.named_by_journal(),
@@ -282,12 +297,13 @@ async fn collect(
     }
 }
 
-/// What a row `t` of an entry `j` looks like.
+/// What a row `t` of an entry `j` looks like. That it is as it was before says more than that it is as it was
+/// written: a list made of a copy names no other value where nobody knows what Amend wrote.
 pub(crate) fn looks(bound: &Bound<'_>) -> String {
     let value = bound.stored_value();
     format!(
-        "CASE WHEN {value} IS j.new_value COLLATE BINARY THEN {OURS} \
-         WHEN {value} IS j.old_value COLLATE BINARY THEN {ORIGINAL} ELSE {FOREIGN} END"
+        "CASE WHEN {value} IS j.old_value COLLATE BINARY THEN {ORIGINAL} \
+         WHEN {value} IS j.new_value COLLATE BINARY THEN {OURS} ELSE {FOREIGN} END"
     )
 }
 
@@ -373,7 +389,7 @@ async fn any_before(
 ) -> Result<bool, StoreError> {
     let mut binds = Binds::default();
     let entries = entries(bound, request, id, &mut binds)?;
-    let sql = format!("SELECT EXISTS (SELECT 1 FROM amend_journal AS j WHERE {entries})");
+    let sql = format!("SELECT EXISTS (SELECT 1 FROM {} AS j WHERE {entries})", source(request).0);
     binds.query(sql)?.fetch_one(connection).await.map_err(db)?.try_get(0).map_err(db)
 }
 

@@ -1,6 +1,6 @@
 //! [`Runs`]: runs, their leases, their log.
 
-use amend_domain::{ChunkRecord, EventRecord, RunId, RunState, RunView};
+use amend_domain::{ChunkRecord, EventRecord, RollbackSource, RunId, RunState, RunView};
 use amend_engine::store::{Lease, NewRun, RunFilter, RunPatch, Runs, StoreError, StoredRun};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -35,13 +35,15 @@ async fn active_run(connection: &mut SqliteConnection, rule: &str) -> Result<Opt
     Ok(id.map(RunId::from_trusted))
 }
 
-async fn refuse_purged(connection: &mut SqliteConnection, source: &RunId) -> Result<(), StoreError> {
+async fn refuse_purged(connection: &mut SqliteConnection, source: &RunId, new: &NewRun) -> Result<(), StoreError> {
     let purged: Option<bool> = sqlx::query_scalar("SELECT purged_at IS NOT NULL FROM amend_run WHERE id = ?1")
         .bind(source.as_str())
         .fetch_optional(connection)
         .await
         .map_err(db)?;
-    if purged == Some(true) { Err(StoreError::Purged(source.clone())) } else { Ok(()) }
+    // A snapshot does without the journal.
+    let needed = new.rollback.as_ref().is_none_or(|o| o.source == RollbackSource::Journal);
+    if purged == Some(true) && needed { Err(StoreError::Purged(source.clone())) } else { Ok(()) }
 }
 
 #[async_trait]
@@ -50,7 +52,7 @@ impl Runs for SqliteStore {
         let mut connection = self.writer.acquire(None).await?;
         let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await.map_err(db)?;
         if let Some(source) = &run.undoes {
-            refuse_purged(&mut transaction, source).await?;
+            refuse_purged(&mut transaction, source, run).await?;
         }
         let inserted = sqlx::query(
             "INSERT INTO amend_run (id, rule, kind, state, phase, options, rollback, undoes, started_by,

@@ -1,6 +1,6 @@
 //! What a rollback would meet, before anybody asks for it.
 
-use amend_domain::{FindingRow, RollbackCounts, RollbackSamples, RollbackScope, Rule, RunId};
+use amend_domain::{FindingRow, RollbackCounts, RollbackSamples, RollbackScope};
 use amend_engine::store::StoreError;
 use futures::TryStreamExt as _;
 use sqlx::{Row as _, SqliteConnection, sqlite::SqliteRow};
@@ -8,32 +8,29 @@ use sqlx::{Row as _, SqliteConnection, sqlite::SqliteRow};
 use crate::{
     error::{corrupt, db},
     pages::{read_row, row_columns},
-    pool::begin_read,
     restore::{FOREIGN, ORIGINAL, OURS, looks},
     shape::Bound,
-    sql::{and, reference},
-    store::SqliteStore,
+    sql::{and, entries::Entries, reference},
     value::{Binds, SqlValue},
 };
 
 /// Samples of each kind at most.
 const MOST: u32 = 20;
 
-/// `FROM` the journal's keys and the rows that they name (`target`, aliased `t`), with the conditions
+/// `FROM` the entries' keys and the rows that they name (`target`, aliased `t`), with the conditions
 /// of run and scope.
 fn journalled(
     bound: &Bound<'_>,
     target: &str,
-    run: &RunId,
+    entries: Entries<'_>,
     scope: &RollbackScope,
     binds: &mut Binds,
 ) -> Result<String, StoreError> {
-    let run = binds.add(run.as_str());
+    let (entries, these) = entries.sql(bound, binds);
     let scope = bound.undo_scope(scope, binds)?;
     let now: Vec<String> = scope.now.into_iter().collect();
     Ok(format!(
-        "amend_journal AS j CROSS JOIN json_each(j.row_keys) AS e CROSS JOIN {target}
-         WHERE j.run_id = {run} AND {}{}{}",
+        "{entries} CROSS JOIN json_each(j.row_keys) AS e CROSS JOIN {target} WHERE {these} AND {}{}{}",
         bound.named_by_journal(),
         and(&scope.then),
         and(&now),
@@ -41,14 +38,11 @@ fn journalled(
 }
 
 pub(crate) async fn counts(
-    store: &SqliteStore,
-    rule: &Rule,
-    run: &RunId,
+    connection: &mut SqliteConnection,
+    bound: &Bound<'_>,
+    entries: Entries<'_>,
     scope: &RollbackScope,
 ) -> Result<RollbackCounts, StoreError> {
-    let mut connection = store.readers.acquire().await?;
-    let mut transaction = begin_read(&mut connection).await?;
-    let bound = Bound::load(&mut transaction, rule).await?;
     let mut binds = Binds::default();
     let of = |what: i64| format!("count(*) FILTER (WHERE what = {what})");
     let sql = format!(
@@ -56,12 +50,11 @@ pub(crate) async fn counts(
         of(OURS),
         of(ORIGINAL),
         of(FOREIGN),
-        looks(&bound),
-        journalled(&bound, &format!("{} AS t", rule.target.table.quoted()), run, scope, &mut binds)?,
+        looks(bound),
+        journalled(bound, &format!("{} AS t", bound.rule.target.table.quoted()), entries, scope, &mut binds)?,
     );
-    let row = binds.query(sql)?.fetch_one(&mut *transaction).await.map_err(db)?;
-    let all = claimed(&mut transaction, &bound, run, scope).await?;
-    transaction.commit().await.map_err(db)?;
+    let row = binds.query(sql)?.fetch_one(&mut *connection).await.map_err(db)?;
+    let all = claimed(connection, bound, entries, scope).await?;
     let mut counts = RollbackCounts {
         restorable: row.try_get(0).map_err(db)?,
         original: row.try_get(1).map_err(db)?,
@@ -78,14 +71,11 @@ pub(crate) async fn counts(
 /// Restorable entries of rows that have come full circle. Entries about a row hang together where each
 /// found what the one before had written; the newest of such chains says with what it began.
 pub(crate) async fn circles(
-    store: &SqliteStore,
-    rule: &Rule,
-    run: &RunId,
+    connection: &mut SqliteConnection,
+    bound: &Bound<'_>,
+    run: &str,
     scope: &RollbackScope,
 ) -> Result<i64, StoreError> {
-    let mut connection = store.readers.acquire().await?;
-    let mut transaction = begin_read(&mut connection).await?;
-    let bound = Bound::load(&mut transaction, rule).await?;
     let mut binds = Binds::default();
     let sql = format!(
         "WITH fit AS MATERIALIZED (SELECT e.value AS \"key\", {} AS cur FROM {} AND {} = {OURS}),
@@ -100,58 +90,58 @@ pub(crate) async fn circles(
            WHERE nth = 1 OR before IS NOT was COLLATE BINARY GROUP BY \"key\")
          SELECT count(*) FROM fit JOIN begun USING (\"key\") WHERE fit.cur IS begun.was COLLATE BINARY",
         bound.stored_value(),
-        journalled(&bound, &format!("{} AS t", rule.target.table.quoted()), run, scope, &mut binds)?,
-        looks(&bound),
-        binds.add(run.as_str()),
+        journalled(
+            bound,
+            &format!("{} AS t", bound.rule.target.table.quoted()),
+            Entries::Journal(run),
+            scope,
+            &mut binds
+        )?,
+        looks(bound),
+        binds.add(run),
     );
-    let circles = binds.query(sql)?.fetch_one(&mut *transaction).await.map_err(db)?.try_get(0).map_err(db)?;
-    transaction.commit().await.map_err(db)?;
-    Ok(circles)
+    binds.query(sql)?.fetch_one(connection).await.map_err(db)?.try_get(0).map_err(db)
 }
 
-/// Keys of a run's journal that the scope claims, whether their rows are there or not.
+/// Keys of these entries that the scope claims, whether their rows are there or not.
 async fn claimed(
     connection: &mut SqliteConnection,
     bound: &Bound<'_>,
-    run: &RunId,
+    entries: Entries<'_>,
     scope: &RollbackScope,
 ) -> Result<i64, StoreError> {
     let mut binds = Binds::default();
-    let run = binds.add(run.as_str());
+    let (entries, these) = entries.sql(bound, &mut binds);
     let then = and(&bound.undo_scope(scope, &mut binds)?.then);
     let sql = match scope.rows {
         // Counted without reading the keys.
-        None => format!("SELECT coalesce(sum(j.row_count), 0) FROM amend_journal AS j WHERE j.run_id = {run}{then}"),
-        Some(_) => format!(
-            "SELECT count(*) FROM amend_journal AS j CROSS JOIN json_each(j.row_keys) AS e WHERE j.run_id = {run}{then}"
-        ),
+        None => format!("SELECT coalesce(sum(j.row_count), 0) FROM {entries} WHERE {these}{then}"),
+        Some(_) => {
+            format!("SELECT count(*) FROM {entries} CROSS JOIN json_each(j.row_keys) AS e WHERE {these}{then}")
+        }
     };
     binds.query(sql)?.fetch_one(connection).await.map_err(db)?.try_get(0).map_err(db)
 }
 
 pub(crate) async fn samples(
-    store: &SqliteStore,
-    rule: &Rule,
-    run: &RunId,
+    connection: &mut SqliteConnection,
+    bound: &Bound<'_>,
+    entries: Entries<'_>,
     scope: &RollbackScope,
     each: u32,
 ) -> Result<RollbackSamples, StoreError> {
     let each = each.min(MOST);
-    let mut connection = store.readers.acquire().await?;
-    let mut transaction = begin_read(&mut connection).await?;
-    let bound = Bound::load(&mut transaction, rule).await?;
-    let resolved = reference::ensure(&mut transaction, &bound).await?;
-    let found = Sampler { bound: &bound, resolved: &resolved, run, scope, each };
-    let restorable = found.restorable(&mut transaction).await?;
-    let (changed_since, deleted) = found.others(&mut transaction).await?;
-    transaction.commit().await.map_err(db)?;
+    let resolved = reference::ensure(connection, bound).await?;
+    let found = Sampler { bound, resolved: &resolved, entries, scope, each };
+    let restorable = found.restorable(connection).await?;
+    let (changed_since, deleted) = found.others(connection).await?;
     Ok(RollbackSamples { restorable, changed_since, deleted })
 }
 
 struct Sampler<'a> {
     bound: &'a Bound<'a>,
     resolved: &'a str,
-    run: &'a RunId,
+    entries: Entries<'a>,
     scope: &'a RollbackScope,
     each: u32,
 }
@@ -163,7 +153,7 @@ impl Sampler<'_> {
         let sql = format!(
             "SELECT {}, CAST(j.old_value AS TEXT) FROM {} AND {} = {OURS} LIMIT {}",
             row_columns(bound),
-            journalled(bound, &bound.joined(self.resolved), self.run, self.scope, &mut binds)?,
+            journalled(bound, &bound.joined(self.resolved), self.entries, self.scope, &mut binds)?,
             looks(bound),
             self.each,
         );
@@ -178,6 +168,7 @@ impl Sampler<'_> {
         let mut binds = Binds::default();
         let gone = format!("t.{} IS NULL", bound.rule.target.key.first().map(|c| c.quoted()).unwrap_or_default());
         let foreign = format!("{} = {FOREIGN}", looks(bound));
+        let (entries, these) = self.entries.sql(bound, &mut binds);
         let scope = bound.undo_scope(self.scope, &mut binds)?;
         let wanted = match scope.now {
             // A row that is gone has no symbol, so it belongs to no scope of symbols.
@@ -186,15 +177,14 @@ impl Sampler<'_> {
         };
         let sql = format!(
             "SELECT {}, CAST(j.old_value AS TEXT), e.value, {gone}
-             FROM amend_journal AS j CROSS JOIN json_each(j.row_keys) AS e
+             FROM {entries} CROSS JOIN json_each(j.row_keys) AS e
              LEFT JOIN {} AS t ON {} LEFT JOIN {} AS r ON {}
-             WHERE j.run_id = {} AND {wanted}{}",
+             WHERE {these} AND {wanted}{}",
             row_columns(bound),
             bound.rule.target.table.quoted(),
             bound.named_by_journal(),
             self.resolved,
             bound.matching(),
-            binds.add(self.run.as_str()),
             and(&scope.then),
         );
         let enough = usize::try_from(self.each).unwrap_or(usize::MAX);
@@ -228,7 +218,7 @@ impl Sampler<'_> {
             return Ok(key);
         }
         let parts: Vec<serde_json::Value> =
-            serde_json::from_str(&key).map_err(|e| corrupt("amend_journal", "row_keys", self.run.as_str(), e))?;
+            serde_json::from_str(&key).map_err(|e| corrupt("amend_journal", "row_keys", self.entries.run(), e))?;
         let texts: Vec<String> =
             parts.into_iter().map(|part| part.as_str().map_or_else(|| part.to_string(), str::to_owned)).collect();
         Ok(serde_json::json!(texts).to_string())

@@ -116,6 +116,7 @@ macro_rules! each_list {
                 retention_drops_journal_and_copy_of_old_runs_alone,
                 a_purged_run_says_that_it_cannot_be_rolled_back,
                 a_run_that_is_being_rolled_back_keeps_its_journal,
+                failed_rows_go_with_the_retention_of_their_run,
             ] once [
                 a_snapshot_holds_what_stood_there_before_the_run,
                 a_run_whose_snapshot_cannot_be_made_writes_nothing,
@@ -193,6 +194,24 @@ macro_rules! each_list {
                 a_step_of_a_slice_that_runs_into_its_limit_gets_more_time,
                 a_table_that_is_slow_in_every_row_ends_no_run,
             ]
+            engine_snapshots: [
+                a_run_then_its_snapshot_restored_is_the_identity,
+                a_second_restore_has_nothing_to_do,
+                a_restore_rolled_back_itself_is_the_identity,
+                what_others_changed_stays_unless_it_is_forced_and_can_stop_the_restore,
+                rows_that_are_gone_stay_gone_and_rows_born_since_stay_as_they_are,
+                a_preview_counts_and_shows_what_a_restore_does,
+                a_dry_restore_counts_and_writes_nothing,
+                all_that_amend_wrote_since_goes_back_whichever_run_it_was,
+                without_a_journal_nothing_is_restored_unless_it_is_forced,
+                a_part_of_a_snapshot_is_restored_alone,
+                rows_that_refuse_their_old_value_are_listed_and_tried_again,
+                a_snapshot_being_restored_is_not_purged,
+            ] once [
+                a_snapshot_that_is_gone_or_fits_no_more_is_refused_with_its_reason,
+                a_snapshot_dropped_before_its_restore_begins_fails_it_and_changes_nothing,
+                a_restore_in_many_chunks_is_paused_and_resumed_where_it_was,
+            ]
             engine_steer: [] once [
                 a_paused_run_stands_still_and_resumed_it_ends_proven,
                 a_pause_lets_at_most_the_chunk_in_flight_commit,
@@ -209,6 +228,7 @@ macro_rules! each_list {
                 a_run_whose_worker_was_killed_is_taken_over_and_ends_right,
                 a_run_survives_several_killed_workers_in_a_row,
                 a_rollback_whose_worker_was_killed_is_taken_over_too,
+                a_restore_whose_worker_was_killed_is_taken_over_too,
                 a_worker_that_is_alive_is_left_alone,
                 of_many_engines_that_want_a_run_one_drives_it,
                 a_run_killed_before_its_first_chunk_starts_where_it_was,
@@ -258,6 +278,7 @@ macro_rules! each_list {
                 a_rehearsed_refusal_lists_nothing,
                 an_old_fence_lists_nothing,
                 a_scope_of_failed_rows_holds_these_alone,
+                a_list_of_failed_rows_is_dropped_of_a_marked_run_alone,
             ] once [
                 keys_of_any_kind_are_listed_and_found_again,
             ]

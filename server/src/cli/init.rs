@@ -220,6 +220,8 @@ drift_tolerance_percent = {drift:?}
 # AMEND_ENGINE_RETENTION_DAYS. Days after a run's end for which it can be rolled back; `amend purge` and
 # `amend serve` drop what is older.
 retention_days = {retention}
+# AMEND_ENGINE_SNAPSHOT_RETENTION_DAYS. Days for which snapshots are kept, where that is longer.
+{snapshots}
 # AMEND_ENGINE_WORKERS. Workers that share a run over a large table of PostgreSQL; 0: one for each core
 # of this machine that other sessions of the database leave free, 1 to 4. Set it where the database stands elsewhere.
 workers = {workers}
@@ -261,6 +263,7 @@ off = {off}
         lock = engine.lock_timeout_ms,
         drift = engine.drift_tolerance_percent,
         retention = engine.retention_days,
+        snapshots = optional("snapshot_retention_days", engine.snapshot_retention_days, "90"),
         workers = engine.workers,
         breaker = engine.breaker_percent,
         waiters = throttle.lock_waiters,

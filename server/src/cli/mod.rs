@@ -96,11 +96,11 @@ pub enum Command {
     Retry(failed::FailedArgs),
     /// Check the table as it stands
     Validate(validate::ValidateArgs),
-    /// Undo a run: restore the rows that still have the value it wrote
+    /// Undo a run: restore the rows that still have the value it wrote, by its journal or its snapshot
     Rollback(rollback::RollbackArgs),
     /// List the copies that runs made before their first write
     Backups(backups::BackupsArgs),
-    /// Drop journals and copies of runs whose retention is over
+    /// Drop journals, lists of failed rows and copies of runs whose retention is over
     Purge(purge::PurgeArgs),
     /// List symbols that the reference cannot decide, with suggestions
     Unresolved(assign::UnresolvedArgs),
@@ -286,6 +286,7 @@ mod tests {
             "amend run --batch-size 500 --format json",
             "amend rollback r-1 --reason why --on-conflict stop --dry-run",
             "amend rollback r-1 --old-null --old-value a,b --old-value c --new-value X --chunk 1,2 --row 7 --row 8",
+            "amend rollback r-1 --from snapshot --on-conflict force --dry-run",
             "amend run --backup snapshot",
             "amend backups --format csv",
             "amend purge --dry-run",

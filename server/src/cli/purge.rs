@@ -34,10 +34,10 @@ pub async fn command(context: Context, args: PurgeArgs) -> anyhow::Result<Exit> 
 }
 
 fn rows(report: &PurgeReport, for_people: bool) -> Rows {
-    let header = ["run", "rule", "ended", "journal rows", "journal size", "copy", "copy size"];
+    let header = ["run", "rule", "ended", "journal rows", "journal size", "failed rows", "copy", "copy size"];
     let number = |n: i64| if for_people { grouped(n) } else { n.to_string() };
     let size = |n: i64| if for_people { bytes(n) } else { n.to_string() };
-    let mut rows = Rows::new(&header).right(&[3, 4, 6]);
+    let mut rows = Rows::new(&header).right(&[3, 4, 5, 7]);
     for item in &report.items {
         rows.push(vec![
             item.run_id.to_string(),
@@ -45,6 +45,7 @@ fn rows(report: &PurgeReport, for_people: bool) -> Rows {
             time(item.ended_at),
             number(item.journal_rows),
             size(item.journal_bytes),
+            number(item.failed_rows),
             item.backup.clone().unwrap_or_default(),
             size(item.backup_bytes),
         ]);

@@ -1,12 +1,17 @@
-use amend_domain::{BatchSize, ConflictPolicy, Problem, RollbackOptions, RollbackScope, RunId, RunKind};
+use amend_domain::{
+    BatchSize, ConflictPolicy, Problem, RollbackOptions, RollbackPlan, RollbackScope, RollbackSource, RunId, RunKind,
+};
 use clap::{Args, builder::NonEmptyStringValueParser};
 
 use super::{
     Exit,
     active::{self, Active},
+    backups::bytes,
     context::Context,
     run::batch_size,
-    show, watch,
+    show,
+    text::{grouped, time},
+    watch,
 };
 use crate::open::Missing;
 
@@ -15,6 +20,10 @@ pub struct RollbackArgs {
     /// The run to undo
     #[arg(value_parser = RunId::parse)]
     id: RunId,
+    /// Where the old values come from: the run's journal, or the snapshot that it made with --backup snapshot.
+    /// From a snapshot everything goes back that Amend wrote since, by whichever run
+    #[arg(long, value_name = "journal|snapshot", value_parser = source, default_value = "journal")]
+    from: RollbackSource,
     /// Why; kept with the run
     #[arg(long, value_name = "TEXT", default_value = "")]
     reason: String,
@@ -77,6 +86,34 @@ fn policy(text: &str) -> Result<ConflictPolicy, Problem> {
     ConflictPolicy::parse(text).ok_or_else(|| Problem::field("onConflict", "must be skip, force or stop"))
 }
 
+fn source(text: &str) -> Result<RollbackSource, Problem> {
+    RollbackSource::parse(text).ok_or_else(|| Problem::field("from", "must be journal or snapshot"))
+}
+
+/// What a restore from a snapshot would find, said before it begins.
+fn announce(plan: &RollbackPlan) {
+    if let Some(copy) = &plan.snapshot {
+        eprintln!(
+            "From snapshot {} ({} rows, {}, made at {}):",
+            copy.name,
+            grouped(copy.rows),
+            bytes(copy.bytes),
+            time(copy.created_at)
+        );
+    }
+    let counts = plan.counts;
+    eprintln!(
+        "{} rows to put back, {} as they were, {} changed since by others, {} deleted.",
+        grouped(counts.restorable),
+        grouped(counts.original),
+        grouped(counts.changed_since),
+        grouped(counts.deleted)
+    );
+    if let Some(warning) = plan.unproved() {
+        eprintln!("{warning}");
+    }
+}
+
 pub async fn command(context: Context, args: RollbackArgs) -> anyhow::Result<Exit> {
     let engine = context.engine(Missing::Refuse).await?;
     let source = engine.run(&context.who, &args.id).await?;
@@ -98,7 +135,11 @@ pub async fn command(context: Context, args: RollbackArgs) -> anyhow::Result<Exi
                 scope,
                 batch_size: args.batch_size,
                 dry_run: args.dry_run,
+                source: args.from,
             };
+            if args.from == RollbackSource::Snapshot {
+                announce(&engine.rollback_plan_from(&context.who, &args.id, args.from, &options.scope).await?);
+            }
             let started = engine.start_rollback(&context.who, &args.id, options).await?;
             watch::follow(&context, &engine, started.run_id).await?
         }

@@ -1,6 +1,6 @@
 //! One run: the answer of `show`, `run`, `rollback`, `cancel`, `pause`, `resume` and `pace`.
 
-use amend_domain::{Effect, ErrorCode, RunDetail, RunId, RunKind, RunState, RunView, Validation};
+use amend_domain::{Effect, ErrorCode, RollbackSource, RunDetail, RunId, RunKind, RunState, RunView, Validation};
 use clap::Args;
 use indicatif::HumanBytes;
 
@@ -157,13 +157,16 @@ fn report(view: &RunView) -> String {
         text.push_str(&files(effect));
     }
     if let Some(undoes) = &view.undoes {
-        text.push_str(&format!("undoes {undoes}\n"));
+        let snapshot = view.rollback.as_ref().is_some_and(|o| o.source == RollbackSource::Snapshot);
+        text.push_str(&format!("undoes {undoes}{}\n", if snapshot { " from its snapshot" } else { "" }));
     }
     if let Some(by) = &view.undone_by {
         text.push_str(&format!("rolled back by {by}\n"));
     }
     match (view.purged_at, view.rollback_until) {
-        (Some(at), _) => text.push_str(&format!("its journal was dropped at {}; it cannot be rolled back\n", time(at))),
+        (Some(at), _) => {
+            text.push_str(&format!("its journal was dropped at {}; it cannot be rolled back from it\n", time(at)))
+        }
         (None, Some(until)) if view.undone_by.is_none() => {
             text.push_str(&format!("rollback available until {}: amend rollback {}\n", time(until), view.run_id));
         }

@@ -23,6 +23,10 @@ pub struct EngineSection {
     /// `AMEND_ENGINE_RETENTION_DAYS`. Days after a run's end for which it can be rolled back, where its
     /// rule says nothing else. Default 30; 1 to 3,650.
     pub retention_days: u32,
+    /// `AMEND_ENGINE_SNAPSHOT_RETENTION_DAYS`. Days after a run's end for which its snapshot is kept, where that
+    /// is longer than its journal. Left out, both go together; 1 to 3,650.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub snapshot_retention_days: Option<u32>,
     /// `AMEND_ENGINE_WORKERS`. Workers that share a run over a large table of PostgreSQL. Default 0: one
     /// for each core of this machine that other active sessions of the database leave free, 1 to 4; set it where
     /// the database stands elsewhere. Otherwise 1 to 32.
@@ -40,6 +44,7 @@ impl Default for EngineSection {
             lock_timeout_ms: 2_000,
             drift_tolerance_percent: 1.0,
             retention_days: 30,
+            snapshot_retention_days: None,
             workers: 0,
             breaker_percent: 50,
         }
@@ -67,6 +72,12 @@ impl EngineSection {
         if !(1..=3_650).contains(&self.retention_days) {
             return Err(Problem::field("engine.retention_days", "must be 1 to 3650"));
         }
+        if self.snapshot_retention_days.is_some_and(|days| !(1..=3_650).contains(&days)) {
+            return Err(Problem::field(
+                "engine.snapshot_retention_days",
+                "must be 1 to 3650; leave it out for retention_days",
+            ));
+        }
         if self.workers > 32 {
             return Err(Problem::field("engine.workers", "must be 0 to 32"));
         }
@@ -86,6 +97,7 @@ impl EngineSection {
             lock_timeout: Duration::from_millis(self.lock_timeout_ms),
             drift_tolerance: self.drift_tolerance_percent / 100.0,
             retention_days: self.retention_days,
+            snapshot_retention_days: self.snapshot_retention_days,
             workers: self.workers,
             breaker_percent: self.breaker_percent,
             ..EngineConfig::default()

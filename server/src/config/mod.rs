@@ -28,7 +28,7 @@ pub use self::{
 pub const DEFAULT_FILE: &str = "amend.toml";
 
 /// Each environment variable and the setting it gives.
-pub const VARIABLES: [(&str, &str); 18] = [
+pub const VARIABLES: [(&str, &str); 19] = [
     ("AMEND_DATABASE_URL", "database.url"),
     ("AMEND_ADDR", "server.addr"),
     ("AMEND_LOG", "log.level"),
@@ -38,6 +38,7 @@ pub const VARIABLES: [(&str, &str); 18] = [
     ("AMEND_ENGINE_DRIFT_TOLERANCE_PERCENT", "engine.drift_tolerance_percent"),
     ("AMEND_ENGINE_LOCK_TIMEOUT_MS", "engine.lock_timeout_ms"),
     ("AMEND_ENGINE_RETENTION_DAYS", "engine.retention_days"),
+    ("AMEND_ENGINE_SNAPSHOT_RETENTION_DAYS", "engine.snapshot_retention_days"),
     ("AMEND_ENGINE_WORKERS", "engine.workers"),
     ("AMEND_ENGINE_BREAKER_PERCENT", "engine.breaker_percent"),
     ("AMEND_THROTTLE_LOCK_WAITERS", "throttle.lock_waiters"),

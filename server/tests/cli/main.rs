@@ -51,6 +51,10 @@ on_both! {
         as a_rollback_in_parts_brings_back_every_byte_and_can_be_undone,
     crate::undo::a_snapshot_is_listed_and_goes_when_its_retention_is_over
         as a_snapshot_is_listed_and_goes_when_its_retention_is_over,
+    crate::undo::a_snapshot_is_restored_and_what_others_wrote_is_told_apart
+        as a_snapshot_is_restored_and_what_others_wrote_is_told_apart,
+    crate::undo::a_snapshot_outlives_the_journal_and_restores_by_force
+        as a_snapshot_outlives_the_journal_and_restores_by_force,
     crate::prevent::prevention_fills_new_rows_says_so_and_goes_again
         as prevention_fills_new_rows_says_so_and_goes_again,
     crate::assign::a_symbol_is_assigned_corrected_and_taken_back as a_symbol_is_assigned_corrected_and_taken_back,

@@ -1,6 +1,6 @@
 //! Step three: said once more in numbers, a reason, and the run's id typed.
 
-use amend_domain::{Act, ConflictPolicy, RollbackCounts, RollbackOptions, RuleSlug, RunId, RunView};
+use amend_domain::{Act, ConflictPolicy, RollbackCounts, RollbackOptions, RollbackSource, RuleSlug, RunId, RunView};
 use leptos::prelude::*;
 use leptos_router::{NavigateOptions, hooks::use_navigate};
 
@@ -18,7 +18,13 @@ use crate::{
 const REASON: usize = 500;
 
 #[component]
-pub fn Confirm(run: RunId, rule: RuleSlug, wish: Memo<Wish>, counts: RollbackCounts) -> impl IntoView {
+pub fn Confirm(
+    run: RunId,
+    rule: RuleSlug,
+    wish: Memo<Wish>,
+    counts: RollbackCounts,
+    from: RollbackSource,
+) -> impl IntoView {
     let reason = RwSignal::new(String::new());
     let typed = RwSignal::new(String::new());
     let (session, live) = (use_session(), use_live());
@@ -58,6 +64,7 @@ pub fn Confirm(run: RunId, rule: RuleSlug, wish: Memo<Wish>, counts: RollbackCou
                 reason: reason.get_untracked().trim().to_owned(),
                 on_conflict: wish.on_conflict,
                 scope: wish.scope(),
+                source: from,
                 ..RollbackOptions::default()
             });
         }

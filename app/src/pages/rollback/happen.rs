@@ -1,6 +1,6 @@
 //! Step one: what would happen to each row, in four counts, with a sample of each.
 
-use amend_domain::{FindingRow, RollbackCounts, RollbackSamples};
+use amend_domain::{FindingRow, RollbackCounts, RollbackSamples, RollbackSource};
 use leptos::prelude::*;
 
 use crate::{
@@ -13,7 +13,7 @@ use crate::{
 const PUT_BACK: usize = 8;
 
 #[component]
-pub fn Counts(counts: RollbackCounts) -> impl IntoView {
+pub fn Counts(counts: RollbackCounts, from: RollbackSource) -> impl IntoView {
     let lines = [
         ("s-good", "Put back to their old value", counts.restorable, "count-restorable"),
         ("f-correct", "Already at their old value", counts.original, "count-original"),
@@ -34,7 +34,7 @@ pub fn Counts(counts: RollbackCounts) -> impl IntoView {
     view! {
         <ul class="lines">{lines}</ul>
         <p class="dim num">
-            {format!("{} in the journal of the run, each with its old value.", format::counted(counts.total(), "row", "rows"))}
+            {format!("{} in the {} of the run, each with its old value.", format::counted(counts.total(), "row", "rows"), from.as_str())}
         </p>
     }
     .into_any()

@@ -1,6 +1,6 @@
 //! Step two: what to do with rows that changed since, which values, which symbols.
 
-use amend_domain::{ConflictPolicy, RollbackCounts, RollbackPair, RunId};
+use amend_domain::{BackupInfo, ConflictPolicy, RollbackCounts, RollbackPair, RollbackSource, RunId};
 use leptos::{html, prelude::*};
 use leptos_router::{NavigateOptions, hooks::use_navigate};
 
@@ -41,6 +41,60 @@ fn use_wish(run: RunId) -> impl Fn(Wish) + Clone {
         let options = NavigateOptions { scroll: false, replace: true, ..NavigateOptions::default() };
         navigate(&link(&wish.href(&run)), options);
     }
+}
+
+/// Where the old values come from, where there is a choice.
+#[component]
+pub fn From(
+    run: RunId,
+    wish: Memo<Wish>,
+    from: RollbackSource,
+    copy: BackupInfo,
+    /// There is none: the snapshot is all that is left.
+    journal_gone: bool,
+) -> impl IntoView {
+    let go = use_wish(run);
+    let made = format!(
+        "{}, {}, made {} UTC. Puts back all that Amend wrote since, by whichever run.",
+        copy.name,
+        format::bytes(copy.bytes),
+        format::moment(copy.created_at)
+    );
+    let choices = [
+        (RollbackSource::Journal, "The run's journal", "Puts back what this run wrote.".to_owned()),
+        (RollbackSource::Snapshot, "The run's snapshot", made),
+    ]
+    .into_iter()
+    .filter(|(source, ..)| !journal_gone || *source == RollbackSource::Snapshot)
+    .map(|(source, name, text)| {
+        let go = go.clone();
+        view! {
+            <label class="choice" class:on=source == from>
+                <input
+                    type="radio"
+                    name="from"
+                    value=source.as_str()
+                    checked=source == from
+                    data-testid=format!("from-{}", source.as_str())
+                    on:change=move |_| go(wish.get_untracked().with_source(source))
+                />
+                <span>
+                    <b>{name}</b>
+                    <span class="dim">{text}</span>
+                </span>
+            </label>
+        }
+    })
+    .collect_view();
+    view! {
+        <Card title="From">
+            <fieldset class="choices">
+                <legend class="vh">"Where the old values come from"</legend>
+                {choices}
+            </fieldset>
+        </Card>
+    }
+    .into_any()
 }
 
 #[component]

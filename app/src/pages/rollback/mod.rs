@@ -5,7 +5,7 @@ mod happen;
 mod include;
 mod wish;
 
-use amend_domain::{Mode, RollbackPlan, RunId, RunKind, RunView};
+use amend_domain::{Mode, RollbackPlan, RollbackSource, RunId, RunKind, RunView};
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::{use_location, use_params_map};
@@ -17,10 +17,11 @@ use crate::{
     format,
     frame::{use_link, use_refresh},
     load::load_first,
+    pages::runs::words,
 };
 use confirm::Confirm;
 use happen::{Counts, Samples};
-use include::{Conflicts, Symbols, Values};
+use include::{Conflicts, From, Symbols, Values};
 use wish::{Step, Wish};
 
 #[component]
@@ -30,15 +31,21 @@ pub fn RollbackPage() -> impl IntoView {
     let search = use_location().search;
     let read = Memo::new(move |_| search.with(|s| Wish::read(s)));
     let wish = Memo::new(move |_| read.get().unwrap_or_default());
-    let scope = Memo::new(move |_| wish.with(Wish::scope));
+    let scope = Memo::new(move |_| wish.with(|w| (w.from, w.scope())));
     let refresh = use_refresh();
     let found = load_first(
         move || (refresh.count(), id.get(), scope.get()),
-        |(_, id, scope)| async move {
+        |(_, id, (from, scope))| async move {
             let run = load_run(id.clone().map_err(AppError::from)?).await?.run;
+            // Without a journal there is one source left.
+            let only = run.purged_at.is_some() && words::made_snapshot(&run);
+            let from = if only { RollbackSource::Snapshot } else { from };
             // Of a run that is not over nothing can be said yet.
-            let plan =
-                if run.state.is_over() { Some(plan_rollback(id.map_err(AppError::from)?, scope).await?) } else { None };
+            let plan = if run.state.is_over() {
+                Some(plan_rollback(id.map_err(AppError::from)?, from, scope).await?)
+            } else {
+                None
+            };
             Ok::<_, AppError>((run, plan))
         },
     );
@@ -172,23 +179,26 @@ fn Steered(run: RunView, plan: RollbackPlan, wish: Memo<Wish>) -> impl IntoView 
     let step = Memo::new(move |_| wish.with(|w| w.step));
     let id = run.run_id.clone();
     let rule = run.rule;
-    let RollbackPlan { counts, samples, pairs, .. } = plan;
+    let unproved = plan.unproved();
+    let RollbackPlan { counts, samples, pairs, source: from, snapshot, journal_gone, .. } = plan;
     let main = move || match step.get() {
         Step::Look => view! { <Samples counts samples=samples.clone() /> }.into_any(),
         Step::Include => view! {
             <Conflicts run=id.clone() wish counts />
-            <Values run=id.clone() wish pairs=pairs.clone() />
+            {(from == RollbackSource::Journal).then(|| view! { <Values run=id.clone() wish pairs=pairs.clone() /> })}
             <Symbols run=id.clone() wish />
         }
         .into_any(),
-        Step::Confirm => view! { <Confirm run=id.clone() rule=rule.clone() wish counts /> }.into_any(),
+        Step::Confirm => view! { <Confirm run=id.clone() rule=rule.clone() wish counts from /> }.into_any(),
     };
     view! {
         <Steps steps />
         <div class="wizard">
             <div class="wizard-side">
+                {snapshot.map(|copy| view! { <From run=run.run_id.clone() wish from copy journal_gone /> })}
                 <Card title="What will happen">
-                    <Counts counts />
+                    <Counts counts from />
+                    {unproved.map(|text| view! { <p role="note" data-testid="unproved">{text}</p> })}
                     <Turns run=run.run_id wish />
                 </Card>
             </div>

@@ -1,8 +1,8 @@
-//! What the wizard knows so far, in the URL: step, scope and what to do with conflicts.
+//! What the wizard knows so far, in the URL: step, source, scope and what to do with conflicts.
 //!
 //! A pair of values is written `~` for null or `=` and the text, old and new with [`APART`] between.
 
-use amend_domain::{ConflictPolicy, Problem, RollbackCounts, RollbackScope, RunId, ValuePair};
+use amend_domain::{ConflictPolicy, Problem, RollbackCounts, RollbackScope, RollbackSource, RunId, ValuePair};
 
 use crate::pages::preview::url::{decode, with_query};
 
@@ -72,6 +72,7 @@ impl Step {
 pub struct Wish {
     pub step: Step,
     pub on_conflict: ConflictPolicy,
+    pub from: RollbackSource,
     /// Empty means all.
     pub symbols: Vec<String>,
     /// Empty means all.
@@ -97,6 +98,10 @@ impl Wish {
                     wish.on_conflict = ConflictPolicy::parse(&value)
                         .ok_or_else(|| Problem::field("on_conflict", "must be skip, force or stop"))?;
                 }
+                "from" => {
+                    wish.from = RollbackSource::parse(&value)
+                        .ok_or_else(|| Problem::field("from", "must be journal or snapshot"))?;
+                }
                 "pair" => {
                     let pair = read_pair(&value);
                     wish.pairs.push(pair.ok_or_else(|| Problem::field("pair", "must be an old and a new value"))?);
@@ -118,6 +123,9 @@ impl Wish {
         if self.on_conflict != ConflictPolicy::default() {
             pairs.push(("on_conflict".to_owned(), self.on_conflict.as_str().to_owned()));
         }
+        if self.from != RollbackSource::default() {
+            pairs.push(("from".to_owned(), self.from.as_str().to_owned()));
+        }
         pairs.extend(self.symbols.iter().map(|s| ("symbol".to_owned(), s.clone())));
         pairs.extend(self.pairs.iter().map(|p| ("pair".to_owned(), pair_text(p))));
         with_query(&format!("/rollback/{run}"), &pairs)
@@ -126,6 +134,13 @@ impl Wish {
     #[must_use]
     pub fn at(&self, step: Step) -> Self {
         Self { step, ..self.clone() }
+    }
+
+    /// The same from another source. A snapshot knows no pairs.
+    #[must_use]
+    pub fn with_source(&self, from: RollbackSource) -> Self {
+        let pairs = if from == RollbackSource::Journal { self.pairs.clone() } else { Vec::new() };
+        Self { from, pairs, ..self.clone() }
     }
 
     #[must_use]
@@ -180,6 +195,7 @@ mod tests {
         let wish = Wish {
             step: Step::Confirm,
             on_conflict: ConflictPolicy::Force,
+            from: RollbackSource::Snapshot,
             symbols: vec!["BTC-USD".into(), "a&b".into()],
             pairs: vec![
                 ValuePair { old: None, new: Some("STOCK".into()) },
@@ -189,6 +205,14 @@ mod tests {
         let href = wish.href(&RunId::from_trusted("r-1"));
         assert_eq!(Wish::read(href.split_once('?').map_or("", |(_, q)| q)), Ok(wish));
         assert_eq!(Wish::default().href(&RunId::from_trusted("r-1")), "/rollback/r-1");
+    }
+
+    #[test]
+    fn a_wish_for_the_snapshot_drops_its_pairs() {
+        let wish = Wish { pairs: vec![ValuePair { old: None, new: None }], ..Wish::default() };
+        assert_eq!(wish.with_source(RollbackSource::Journal), wish);
+        let snapshot = wish.with_source(RollbackSource::Snapshot);
+        assert!(snapshot.scope().is_whole() && snapshot.from == RollbackSource::Snapshot);
     }
 
     #[test]

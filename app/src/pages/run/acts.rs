@@ -28,7 +28,7 @@ fn roll_back(run: Memo<RunView>) -> AnyView {
                 Some("A dry run wrote nothing.")
             } else if r.changed == 0 {
                 Some("The run changed nothing.")
-            } else if r.purged_at.is_some() {
+            } else if r.purged_at.is_some() && !words::made_snapshot(r) {
                 Some("Its retention is over: the journal was dropped.")
             } else {
                 None
@@ -38,7 +38,8 @@ fn roll_back(run: Memo<RunView>) -> AnyView {
     let blocked = Memo::new(move |_| nothing.get().map(Into::into).or_else(|| session.why_not(Act::Rollback)));
     let available = move || {
         blocked.get().is_none().then(|| {
-            let (undone, until) = read(run, |r| (r.undone_by.is_some(), r.rollback_until));
+            let (undone, until) =
+                read(run, |r| (r.undone_by.is_some(), r.rollback_until.filter(|_| r.purged_at.is_none())));
             let text = match until {
                 _ if undone => "Rolled back already; what is left can be looked at".to_owned(),
                 Some(until) => format!("Rollback available until {}", date(until)),

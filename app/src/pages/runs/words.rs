@@ -1,6 +1,6 @@
 //! A run in words, the same on every page.
 
-use amend_domain::{Mode, RunKind, RunView};
+use amend_domain::{Backup, Mode, RollbackSource, RunKind, RunView};
 
 use crate::format::{self, count, counted};
 
@@ -17,6 +17,9 @@ pub fn what(run: &RunView) -> String {
         },
         (RunKind::Correction, None) => "correct".into(),
     };
+    if run.rollback.as_ref().is_some_and(|r| r.source == RollbackSource::Snapshot) {
+        text.push_str(" from its snapshot");
+    }
     let undo = run.rollback.as_ref().map(|r| &r.scope);
     let symbols = match run.kind {
         RunKind::Rollback => undo.and_then(|s| s.symbols.as_deref()),
@@ -44,6 +47,12 @@ pub fn what_short(run: &RunView) -> String {
         (RunKind::Correction, None) => "correct",
     };
     if is_dry(run) { format!("{word}, dry run") } else { word.into() }
+}
+
+/// Whether it made a copy, from which it can be restored without its journal.
+#[must_use]
+pub fn made_snapshot(run: &RunView) -> bool {
+    run.options.as_ref().is_some_and(|o| o.backup == Backup::Snapshot)
 }
 
 /// Whether it writes nothing.

@@ -36,17 +36,26 @@ pub trait Backups: Send + Sync + 'static {
     /// The copies of a run or of all, newest first, those that somebody dropped by hand left out.
     async fn backups(&self, run: Option<&RunId>) -> Result<Vec<BackupInfo>, StoreError>;
 
-    /// Runs of a rule that ended before, are not being rolled back, and still have a journal or a
-    /// copy; the oldest first.
-    async fn purgeable(&self, rule: &RuleSlug, ended_before: DateTime<Utc>) -> Result<Vec<PurgeItem>, StoreError>;
+    /// Runs of a rule that ended before, that no active run undoes or tries again, and that still have a
+    /// journal, a list of failed rows or, where they ended before `copies_before`, a copy; the oldest
+    /// first.
+    async fn purgeable(
+        &self,
+        rule: &RuleSlug,
+        ended_before: DateTime<Utc>,
+        copies_before: DateTime<Utc>,
+    ) -> Result<Vec<PurgeItem>, StoreError>;
 
-    /// From here on the run cannot be rolled back. False, and nothing done, while it is active or an
-    /// active rollback works on it. The first time stays where it was marked before.
+    /// From here on the run cannot be rolled back from its journal. False, and nothing done, while it is active
+    /// or an active run undoes it or tries its failed rows again. The first time stays where it was marked before.
     async fn mark_purged(&self, run: &RunId, now: DateTime<Utc>) -> Result<bool, StoreError>;
 
     /// Drops at most so many entries of the journal of a run that is marked, in one transaction; how
     /// many it dropped.
     async fn purge_journal(&self, run: &RunId, entries: u32) -> Result<u64, StoreError>;
+
+    /// Drops the list of failed rows of a run that is marked; how many it had.
+    async fn drop_failed_rows(&self, run: &RunId) -> Result<u64, StoreError>;
 
     /// Drops the copy of a run that is marked; its name where there was one.
     async fn drop_backup(&self, run: &RunId) -> Result<Option<String>, StoreError>;

@@ -37,6 +37,9 @@ pub enum StoreError {
     /// A table or column is not there.
     #[error("missing in the database: {0}")]
     Missing(String),
+    /// The copy that a restore needs is not there, or does not fit the table any more.
+    #[error("no snapshot to restore from: {0}")]
+    NoSnapshot(String),
     /// The database cannot do what the rule needs; the text says what and what to do instead.
     #[error("{0}")]
     Unsupported(String),
@@ -85,9 +88,10 @@ impl StoreError {
                     "Run {id} cannot be rolled back any more: its journal was dropped when its retention was over."
                 ),
             )
-            .advice(
-                "Set retention_days higher, for the rule or in [engine], to keep the journals of later runs longer.",
-            ),
+            .advice(format!(
+                "Where the run made a snapshot that is still there: amend rollback {id} --from snapshot. Set retention_days \
+                 higher, for the rule or in [engine], to keep the journals of later runs longer."
+            )),
             Self::LeaseLost => Problem::new(ErrorCode::LeaseLost, "Another worker has taken this run over.")
                 .advice("Look at the run's page: it goes on there."),
             Self::Locked(_) => Problem::new(
@@ -125,6 +129,8 @@ impl StoreError {
             }
             Self::Missing(what) => Problem::new(ErrorCode::RuleUnusable, format!("Missing in the database: {what}."))
                 .advice("Compare the rule with the database: `amend init` proposes one that fits."),
+            Self::NoSnapshot(why) => Problem::new(ErrorCode::WrongState, format!("{why} Nothing was changed."))
+                .advice("`amend backups` lists the snapshots there are; without one, roll back from the journal."),
             Self::Unsupported(what) => Problem::new(ErrorCode::RuleUnusable, what.clone()),
             Self::Unavailable(_) => Problem::new(ErrorCode::DatabaseUnavailable, "The database cannot be reached.")
                 .advice("Check the address, that it runs, and the password; `amend doctor` tries each."),

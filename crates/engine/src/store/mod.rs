@@ -19,6 +19,7 @@ mod pressure;
 mod prevention;
 mod runs;
 mod slices;
+mod snapshots;
 mod undo;
 
 pub use assignments::{Assignments, Placed};
@@ -36,6 +37,7 @@ pub use pressure::{Pressure, Pressures, Reading};
 pub use prevention::{Prevention, PreventionRequest, prevention_name};
 pub use runs::{Lease, NewRun, RunFilter, RunPatch, Runs, StoredRun};
 pub use slices::{Cut, Slice, SliceOutcome, SliceRequest, Slices, TableFacts};
+pub use snapshots::{ListRequest, Snapshots};
 pub use undo::{Places, UndoRequest, Undoes};
 
 /// Everything, behind one pointer.
@@ -49,6 +51,7 @@ pub trait Store:
     + Slices
     + Undoes
     + Backups
+    + Snapshots
     + Prevention
     + People
     + Bulk
@@ -66,6 +69,7 @@ impl<T> Store for T where
         + Slices
         + Undoes
         + Backups
+        + Snapshots
         + Prevention
         + People
         + Bulk

@@ -1,11 +1,12 @@
-//! What happens around the first and after every write: the copy, and the look at untouched columns.
+//! What happens around the first and after every write: the copy, what a copy restores, and the look at
+//! untouched columns.
 
-use amend_domain::{Backup, ErrorCode, Problem, backup::backup_name};
+use amend_domain::{Backup, ErrorCode, Problem, RollbackCounts, RollbackOptions, RunId, backup::backup_name};
 
 use super::{Job, Stop, Worker};
 use crate::{
     facade::public,
-    store::{BackupRequest, StoreError},
+    store::{BackupRequest, ListRequest, StoreError},
 };
 
 impl Worker {
@@ -36,6 +37,62 @@ impl Worker {
         })?;
         let message = format!("{} rows of {} copied to {} ({} bytes).", copy.rows, copy.source, copy.name, copy.bytes);
         self.event("backup", &message).await
+    }
+
+    /// Lists what differs from the copy, once: a worker that takes the run over goes on with the list.
+    pub(super) async fn list_snapshot(
+        &self,
+        source: &RunId,
+        options: &RollbackOptions,
+    ) -> Result<RollbackCounts, Stop> {
+        let (store, config) = (&self.engine.inner.store, &self.engine.inner.config);
+        let request = ListRequest {
+            lease: &self.lease,
+            rule: &self.rule,
+            source,
+            scope: &options.scope,
+            lock_timeout: config.lock_timeout,
+            // One statement over copy and table, as the copy itself was.
+            statement_timeout: self.job.timeout().to_std().unwrap_or_default(),
+        };
+        store.list_snapshot(&request).await?;
+        let counts = store.listed_counts(&self.rule, &self.lease.run_id, &options.scope).await?;
+        let message = format!(
+            "{} rows differ from the snapshot of run {source}: Amend wrote {}, {} have a value that no journal of Amend \
+             tells of, {} are gone.",
+            counts.total(),
+            counts.restorable,
+            counts.changed_since,
+            counts.deleted
+        );
+        self.event("snapshot", &message).await?;
+        Ok(counts)
+    }
+
+    /// What a rollback may still restore, by the same definition as its first count.
+    pub(super) async fn left_to_undo(&self, source: &RunId, options: &RollbackOptions) -> Result<RollbackCounts, Stop> {
+        let store = &self.engine.inner.store;
+        if self.job.is_from_snapshot() {
+            return Ok(store.listed_counts(&self.rule, &self.lease.run_id, &options.scope).await?);
+        }
+        // A row that came full circle is as it was, though one of its entries fits: every sweep would take it
+        // round once more.
+        let mut counts = store.rollback_counts(&self.rule, source, &options.scope).await?;
+        if counts.restorable > 0 {
+            let circles = store.come_full_circle(&self.rule, source, &options.scope).await?;
+            // Counted a moment later.
+            counts.original += circles.min(counts.restorable);
+            counts.restorable -= circles.min(counts.restorable);
+        }
+        Ok(counts)
+    }
+
+    /// Nobody needs the list of a restore that is over.
+    pub(super) async fn forget_list(&self) -> Result<(), Problem> {
+        if self.job.is_from_snapshot() && self.run.view.state.is_over() {
+            self.engine.inner.store.forget_list(&self.lease.run_id).await.map_err(public)?;
+        }
+        Ok(())
     }
 
     /// Ends a correction at once when a chunk changed another column, rather than after all chunks.

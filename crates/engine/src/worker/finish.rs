@@ -117,7 +117,7 @@ impl Worker {
             Job::Restore(source, options) => {
                 let counts = match self.undone.take() {
                     Some(counts) => counts,
-                    None => self.left_to_undo(source, &options.scope).await?,
+                    None => self.left_to_undo(source, options).await?,
                 };
                 self.engine.analyse_and_keep(&self.rule).await.map_err(Stop::Failed)?;
                 Ok(judge_rollback(self.run.view.changed, counts.restorable, &journal, touched_chunks))

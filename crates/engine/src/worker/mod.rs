@@ -17,8 +17,8 @@ mod walk;
 use std::time::Duration;
 
 use amend_domain::{
-    BatchSize, Effect, ErrorCode, FindingCounts, Phase, Problem, RollbackCounts, RollbackOptions, Rule, RunError,
-    RunId, RunKind, RunOptions, RunState, Summary,
+    BatchSize, Effect, ErrorCode, FindingCounts, Phase, Problem, RollbackCounts, RollbackOptions, RollbackSource, Rule,
+    RunError, RunId, RunKind, RunOptions, RunState, Summary,
 };
 use chrono::TimeDelta;
 use tokio::task::JoinHandle;
@@ -79,6 +79,11 @@ impl Job {
             Self::Correct(o) => o.dry_run,
             Self::Restore(_, o) => o.dry_run,
         }
+    }
+
+    /// A rollback whose old values are those of a copy.
+    pub(crate) fn is_from_snapshot(&self) -> bool {
+        matches!(self, Self::Restore(_, options) if options.source == RollbackSource::Snapshot)
     }
 
     const fn batch_size(&self) -> BatchSize {
@@ -194,6 +199,7 @@ impl Engine {
                 Err(Stop::Failed(problem)) => return Err(problem),
             },
         }
+        worker.forget_list().await?;
         inner.store.release_lease(&lease).await.map_err(public)
     }
 
@@ -317,6 +323,7 @@ impl Worker {
             Job::Restore(source, options) => {
                 let age = self.engine.inner.clock.now() - self.run.view.created_at;
                 let counts = match self.engine.take_counted(&self.lease.run_id).filter(|_| age < COUNTED) {
+                    _ if self.job.is_from_snapshot() => self.list_snapshot(source, options).await?,
                     Some(counts) => counts,
                     None => store.rollback_counts(&self.rule, source, &options.scope).await?,
                 };
@@ -347,6 +354,8 @@ impl Worker {
                 let facts = store.table_facts(&self.rule).await?;
                 Some(choose(&facts, options, &self.engine.inner.config))
             }
+            // What it lists has no places.
+            Job::Restore(..) if self.job.is_from_snapshot() => None,
             Job::Restore(source, options) => match store.places(&self.rule, source, &options.scope).await? {
                 Some(places) => {
                     let facts = store.table_facts(&self.rule).await?;
@@ -366,8 +375,13 @@ impl Worker {
     /// What the run did to the table's files, where the database says.
     pub(crate) async fn effect(&self) -> Result<Option<Effect>, Stop> {
         let Some(before) = self.run.footprint else { return Ok(None) };
-        let rows = self.run.view.before.map_or(0, |counts| counts.total());
-        let after = self.engine.inner.store.footprint(&self.rule).await?;
+        let store = &self.engine.inner.store;
+        let rows = match self.run.view.before {
+            Some(counts) => counts.total(),
+            // A rollback counts its own rows alone; the look at the whole table has just been kept.
+            None => store.last_analysis(&self.rule.slug).await?.map_or(0, |analysis| analysis.total),
+        };
+        let after = store.footprint(&self.rule).await?;
         Ok(after.map(|after| Effect::new(before, after, self.run.view.changed, rows)))
     }
 

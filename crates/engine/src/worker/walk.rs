@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use amend_domain::{
-    BatchSize, ConflictPolicy, ErrorCode, Phase, Problem, RollbackCounts, RollbackScope, RunId, RunState, Strategy,
-};
+use amend_domain::{BatchSize, ConflictPolicy, ErrorCode, Phase, Problem, RunState, Strategy};
 
 use super::{
     Job, Stop, Worker, backoff::Backoff, conflict, gate::Pass, pace::Pace, progress::Progress, room::Room,
@@ -113,6 +111,7 @@ impl Worker {
                     other => other,
                 })
             }
+            job if job.is_from_snapshot() => self.walk_by_key(Entries::SetAside).await,
             _ => self.walk_by_key(Entries::Whole).await,
         }
     }
@@ -133,7 +132,7 @@ impl Worker {
                 (options.mode.correctable(&counts), Some(counts))
             }
             Job::Restore(source, options) => {
-                let counts = self.left_to_undo(source, &options.scope).await?;
+                let counts = self.left_to_undo(source, options).await?;
                 let forced = if options.on_conflict == ConflictPolicy::Force { counts.changed_since } else { 0 };
                 self.undone = Some(counts);
                 (counts.restorable + forced, None)
@@ -147,20 +146,6 @@ impl Worker {
         self.update(None, patch).await?;
         // Another walk would pass over these again.
         Ok((left - refused).max(0))
-    }
-
-    /// What a walk over the journal has left, by its counts. A row that came full circle is as it was, though
-    /// one of its entries fits: every sweep would take it round once more.
-    pub(super) async fn left_to_undo(&self, source: &RunId, scope: &RollbackScope) -> Result<RollbackCounts, Stop> {
-        let store = &self.engine.inner.store;
-        let mut counts = store.rollback_counts(&self.rule, source, scope).await?;
-        if counts.restorable > 0 {
-            let circles = store.come_full_circle(&self.rule, source, scope).await?;
-            // Counted a moment later.
-            counts.original += circles.min(counts.restorable);
-            counts.restorable -= circles.min(counts.restorable);
-        }
-        Ok(counts)
     }
 
     /// Rows that the table refused in this run and that are still as they were.

@@ -17,6 +17,7 @@ pub(crate) mod prevention;
 pub(crate) mod reference;
 pub(crate) mod restore;
 pub(crate) mod slice;
+pub(crate) mod snapshot;
 pub(crate) mod summary;
 pub(crate) mod time;
 pub(crate) mod trigger_text;

@@ -25,14 +25,14 @@ pub(crate) enum From<'a> {
 }
 
 impl From<'_> {
-    const fn table(self) -> &'static str {
+    pub(crate) const fn table(self) -> &'static str {
         match self {
             Self::Journal(_) => "amend.journal",
             Self::SetAside(_) => "amend.set_aside",
         }
     }
 
-    const fn run(&self) -> &str {
+    pub(crate) const fn run(&self) -> &str {
         match self {
             Self::Journal(run) | Self::SetAside(run) => run,
         }
@@ -87,15 +87,16 @@ fn seen(shape: &Shape, scope: &RollbackScope, hint: &str, args: &mut Args) -> St
     )
 }
 
-/// Still what Amend wrote.
-const RESTORABLE: &str = "there AND mine AND cur IS NOT DISTINCT FROM wrote";
+/// Still what Amend wrote. That it is what was there before says more: a list made of a copy names no other
+/// value where nobody knows what Amend wrote.
+const RESTORABLE: &str = "there AND mine AND cur IS NOT DISTINCT FROM wrote AND cur IS DISTINCT FROM was";
 /// Already what was there before.
-const ORIGINAL: &str = "there AND mine AND cur IS DISTINCT FROM wrote AND cur IS NOT DISTINCT FROM was";
+const ORIGINAL: &str = "there AND mine AND cur IS NOT DISTINCT FROM was";
 /// Somebody else's.
 const CHANGED: &str = "there AND mine AND cur IS DISTINCT FROM wrote AND cur IS DISTINCT FROM was";
 
 /// A row that is gone has no symbol, so a scope cannot claim it.
-fn deleted(scope: &RollbackScope) -> &'static str {
+pub(crate) fn deleted(scope: &RollbackScope) -> &'static str {
     if scope.symbols.is_some() { "false" } else { "NOT there" }
 }
 
@@ -171,15 +172,22 @@ pub(crate) fn restore(shape: &Shape, what: &Restore<'_>, args: &mut Args) -> Res
     ))
 }
 
-/// `j` with all keys of a run that the scope claims by what the journal says.
-fn of_run(shape: &Shape, run: &str, scope: &RollbackScope, args: &mut Args) -> Result<String, StoreError> {
+/// `j` and `seen` with all keys of some entries that the scope claims by what these say.
+pub(crate) fn looks(
+    shape: &Shape,
+    from: From<'_>,
+    scope: &RollbackScope,
+    args: &mut Args,
+) -> Result<String, StoreError> {
     Ok(format!(
         "j AS (SELECT k.key, e.old_value AS was, e.new_value AS wrote
-               FROM amend.journal e CROSS JOIN LATERAL unnest(e.row_keys) AS k(key)
-               WHERE e.run_id = {} AND {} AND {})",
-        args.text(run),
+               FROM {} e CROSS JOIN LATERAL unnest(e.row_keys) AS k(key)
+               WHERE e.run_id = {} AND {} AND {}), {}",
+        from.table(),
+        args.text(from.run()),
         in_entry(scope, args),
         in_rows(shape, scope, "k.key", args)?,
+        seen(shape, scope, "NOT MATERIALIZED", args),
     ))
 }
 
@@ -240,7 +248,7 @@ fn same(wanted: &str, column: &str) -> String {
 ///
 /// # Errors
 /// [`StoreError::Unsupported`] for a key that has not as many parts as the rule's.
-fn in_rows(shape: &Shape, scope: &RollbackScope, key: &str, args: &mut Args) -> Result<String, StoreError> {
+pub(crate) fn in_rows(shape: &Shape, scope: &RollbackScope, key: &str, args: &mut Args) -> Result<String, StoreError> {
     let Some(wanted) = &scope.rows else { return Ok("true".into()) };
     if shape.key.len() == 1 {
         return Ok(format!("{key} COLLATE \"C\" = ANY({})", args.texts(wanted)));
@@ -264,21 +272,16 @@ fn in_rows(shape: &Shape, scope: &RollbackScope, key: &str, args: &mut Args) -> 
     Ok(format!("({parts}) IN (SELECT * FROM unnest({}))", lists.join(", ")))
 }
 
-/// The four counts over a whole run.
-pub(crate) fn count(shape: &Shape, run: &str, scope: &RollbackScope, args: &mut Args) -> Result<String, StoreError> {
-    Ok(format!(
-        "WITH {}, {} SELECT {} FROM seen",
-        of_run(shape, run, scope, args)?,
-        seen(shape, scope, "NOT MATERIALIZED", args),
-        counts(scope)
-    ))
+/// The four counts over all that is looked at.
+pub(crate) fn count(looks: &str, scope: &RollbackScope) -> String {
+    format!("WITH {looks} SELECT {} FROM seen", counts(scope))
 }
 
 /// Restorable entries of rows that have come full circle, as `circles`. Entries about a row hang together
 /// where each found what the one before had written; the newest of such chains says with what it began.
 pub(crate) fn circles(shape: &Shape, run: &str, scope: &RollbackScope, args: &mut Args) -> Result<String, StoreError> {
     Ok(format!(
-        "WITH {of_run}, {seen},
+        "WITH {looks},
          fit AS MATERIALIZED (SELECT key, cur FROM seen WHERE {RESTORABLE}),
          chain AS (
            SELECT k.key, e.id, e.old_value AS was, lag(e.new_value) OVER one AS before, row_number() OVER one AS nth
@@ -290,8 +293,7 @@ pub(crate) fn circles(shape: &Shape, run: &str, scope: &RollbackScope, args: &mu
            WHERE nth = 1 OR before COLLATE \"C\" IS DISTINCT FROM was ORDER BY key COLLATE \"C\", id DESC)
          SELECT count(*) AS circles FROM fit JOIN begun ON begun.key COLLATE \"C\" = fit.key
          WHERE fit.cur COLLATE \"C\" IS NOT DISTINCT FROM begun.was",
-        of_run = of_run(shape, run, scope, args)?,
-        seen = seen(shape, scope, "NOT MATERIALIZED", args),
+        looks = looks(shape, From::Journal(run), scope, args)?,
         run = args.text(run),
     ))
 }
@@ -302,11 +304,11 @@ pub(crate) fn circles(shape: &Shape, run: &str, scope: &RollbackScope, args: &mu
 pub(crate) fn samples(
     shape: &Shape,
     rule: &Rule,
-    run: &str,
+    looks: &str,
     scope: &RollbackScope,
     each: u32,
     args: &mut Args,
-) -> Result<String, StoreError> {
+) -> String {
     let k = numbered(&shape.key, ", ", |i, _| format!("k{i}"));
     let texts = numbered(&shape.matches, ", ", |i, c| format!("{} AS m{i}", c.text_of("t")));
     let dimensions: Vec<String> = shape.dimensions.iter().map(|c| c.text_of("t")).collect();
@@ -314,8 +316,8 @@ pub(crate) fn samples(
         Some(c) => time::readable(&time::instant(c, &c.of("t"))),
         None => "NULL::timestamptz".into(),
     };
-    Ok(format!(
-        "WITH {of_run}, {seen},
+    format!(
+        "WITH {looks},
          few AS MATERIALIZED (
            (SELECT 'restorable' AS kind, key, {k}, cur, was FROM seen WHERE {RESTORABLE} LIMIT {each})
            UNION ALL
@@ -330,8 +332,6 @@ pub(crate) fn samples(
          {resolved}
          SELECT s.kind, s.key, s.symbol, s.ts, s.dimensions, s.cur, s.was AS put, {finding} AS finding
          FROM shown s LEFT JOIN ref r ON {on}",
-        of_run = of_run(shape, run, scope, args)?,
-        seen = seen(shape, scope, "NOT MATERIALIZED", args),
         resolved = reference::resolved(shape, rule, args, Some(Among { cte: "shown", rows: i64::from(each) })),
         deleted = deleted(scope),
         symbol = symbol(shape, "t"),
@@ -340,5 +340,5 @@ pub(crate) fn samples(
         same = same_key(shape, "t", "few"),
         finding = classify("s.cur", args),
         on = reference::join(shape, "s"),
-    ))
+    )
 }

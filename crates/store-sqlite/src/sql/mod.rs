@@ -11,6 +11,7 @@
 pub(crate) mod assigned;
 pub(crate) mod candidates;
 pub(crate) mod digest;
+pub(crate) mod entries;
 pub(crate) mod failed;
 pub(crate) mod filter;
 pub(crate) mod finding;

@@ -113,16 +113,18 @@ pub async fn runs_that_ended_before_are_listed_with_what_they_hold(f: &Fixture) 
     copy(f, &job.lease, "kept").await?;
     job.correct_all(f, &Step::default()).await?;
     let slug = &rule().slug;
-    assert!(f.store().purgeable(slug, at(1_000)).await?.is_empty(), "an active run is never listed");
+    assert!(f.store().purgeable(slug, at(1_000), at(1_000)).await?.is_empty(), "an active run is never listed");
     job.succeed(f).await?;
     // It ended at second 100.
-    assert!(f.store().purgeable(slug, at(100)).await?.is_empty());
-    let items = f.store().purgeable(slug, at(101)).await?;
+    assert!(f.store().purgeable(slug, at(100), at(100)).await?.is_empty());
+    let items = f.store().purgeable(slug, at(101), at(101)).await?;
     assert_eq!(items.len(), 1);
     assert_eq!((&items[0].run_id, items[0].ended_at, items[0].journal_rows), (&job.id, at(100), 8));
     assert!(items[0].journal_bytes > 0 && items[0].backup_bytes > 0, "{items:?}");
     assert!(items[0].backup.as_deref().is_some_and(|name| name.ends_with("kept")), "{items:?}");
-    assert!(f.store().purgeable(&amend_domain::RuleSlug::from_trusted("another"), at(101)).await?.is_empty());
+    let journal = f.store().purgeable(slug, at(101), at(100)).await?;
+    assert_eq!((journal.len(), journal[0].journal_rows, journal[0].backup.as_deref()), (1, 8, None));
+    assert!(f.store().purgeable(&amend_domain::RuleSlug::from_trusted("another"), at(101), at(101)).await?.is_empty());
     Ok(())
 }
 
@@ -138,13 +140,13 @@ pub async fn a_journal_is_dropped_in_parts_and_only_of_a_marked_run(f: &Fixture)
     assert_eq!(view(f, &job.id).await?.purged_at, Some(at(200)));
     assert_eq!(f.store().purge_journal(&job.id, 2).await?, 2);
     // What is left over is found again.
-    assert_eq!(f.store().purgeable(&rule().slug, at(1_000)).await?.len(), 1);
+    assert_eq!(f.store().purgeable(&rule().slug, at(1_000), at(1_000)).await?.len(), 1);
     while f.store().purge_journal(&job.id, 2).await? > 0 {}
     assert_eq!(journalled(f, &job.id).await?, 0);
     let dropped = f.store().drop_backup(&job.id).await?;
     assert!(dropped.as_deref().is_some_and(|name| name.ends_with("kept")), "{dropped:?}");
     assert!(f.query("SELECT * FROM \"kept\"").await.is_err(), "the table is gone");
-    assert!(f.store().purgeable(&rule().slug, at(1_000)).await?.is_empty());
+    assert!(f.store().purgeable(&rule().slug, at(1_000), at(1_000)).await?.is_empty());
     Ok(())
 }
 
@@ -155,7 +157,7 @@ pub async fn a_marked_run_cannot_be_undone_and_one_being_undone_not_marked(f: &F
     let back = rollback(&rule(), &job.id);
     f.store().create_run(&back).await?;
     assert!(!f.store().mark_purged(&job.id, at(200)).await?);
-    assert!(f.store().purgeable(&rule().slug, at(1_000)).await?.is_empty());
+    assert!(f.store().purgeable(&rule().slug, at(1_000), at(1_000)).await?.is_empty());
     assert!(f.store().request_state(&back.id, &[RunState::Queued], RunState::Cancelled, Some(at(201))).await?);
     let (undone, _) = run_rollback(f, &rule(), &job.id, &Undo::default()).await?;
     assert!(f.store().mark_purged(&job.id, at(202)).await?);

@@ -11,6 +11,7 @@ use amend_engine::{
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 
+use super::engine_failures::{keys, refuse};
 use crate::{
     Fixture,
     bench::{TICKS, at, rule},
@@ -21,7 +22,7 @@ use crate::{
 };
 
 /// A clock that stands still, or is ahead.
-enum Odd {
+pub(super) enum Odd {
     Still(DateTime<Utc>),
     Ahead(TimeDelta),
 }
@@ -40,7 +41,7 @@ impl Clock for Odd {
     }
 }
 
-fn with_clock(f: &Fixture, clock: Odd) -> Engine {
+pub(super) fn with_clock(f: &Fixture, clock: Odd) -> Engine {
     let config = EngineConfig { owner: "odd".into(), lease: LEASE, ..EngineConfig::default() };
     Engine::new(EngineParts { config, clock: Arc::new(clock), ..EngineParts::system(f.shared_store()) })
 }
@@ -189,4 +190,34 @@ pub async fn a_run_that_is_being_rolled_back_keeps_its_journal(f: &Fixture) -> a
     assert_eq!(journalled(f, &done.run_id).await?, 10);
     engine.work(&back.id).await?;
     proven(f, &over(&engine, &back.id).await?).await
+}
+
+pub async fn failed_rows_go_with_the_retention_of_their_run(f: &Fixture) -> anyhow::Result<()> {
+    let engine = engine_with_missing(f, 40).await?;
+    refuse(f, "NEW.\"id\" = 9").await?;
+    let ended = run(&engine, &rule(), overwrite()).await?;
+    assert_eq!((ended.failed, keys(&engine, &ended.run_id).await?), (1, vec!["9".to_owned()]));
+    let later = with_clock(f, Odd::Ahead(TimeDelta::days(31)));
+    let dry = later.purge(&operator(), true).await?;
+    assert_eq!((dry.items.len(), dry.items[0].failed_rows, dry.items[0].journal_rows), (1, 1, 39));
+    assert_eq!(keys(&engine, &ended.run_id).await?.len(), 1, "a dry run drops nothing");
+
+    // A run that tries these rows again needs them.
+    let again = RunOptions {
+        scope: amend_domain::Scope { failed_of: Some(ended.run_id.clone()), symbols: None },
+        ..overwrite()
+    };
+    let queued = engine.queue_run(&operator(), &rule().slug, again, None).await?;
+    assert!(later.purge(&caller(Role::Admin), false).await?.items.is_empty());
+    engine.cancel(&operator(), &queued.run_id).await?;
+
+    let purged = later.purge(&caller(Role::Admin), false).await?;
+    assert_eq!(purged.items, dry.items);
+    assert!(keys(&engine, &ended.run_id).await?.is_empty());
+    let told = f.store().events(&ended.run_id, 0, 1_000).await?;
+    assert!(told.iter().any(|e| e.kind == "purged" && e.message.contains("list of 1 failed rows was dropped")));
+    let refused = problem(engine.retry_failed(&operator(), &ended.run_id).await)?;
+    assert!(refused.code == ErrorCode::WrongState && refused.message.contains("retention"), "{refused}");
+    assert!(later.purge(&caller(Role::Admin), false).await?.items.is_empty(), "there is nothing left");
+    Ok(())
 }

@@ -2,7 +2,7 @@
 
 use std::{future::Future, time::Duration};
 
-use amend_domain::{RollbackOptions, RunId, RunState, RunView, Scope};
+use amend_domain::{Backup, RollbackOptions, RollbackSource, RunId, RunOptions, RunState, RunView, Scope};
 use amend_engine::Engine;
 use tokio::runtime::Runtime;
 
@@ -114,6 +114,28 @@ pub async fn a_rollback_whose_worker_was_killed_is_taken_over_too(f: &Fixture) -
     let source = done.run_id.clone();
     let left = killed(f, "victim", 200, move |victim| async move {
         let options = RollbackOptions { batch_size: amend_domain::BatchSize::Fixed(20), ..RollbackOptions::default() };
+        Ok(victim.start_rollback(&operator(), &source, options).await?.run_id)
+    })
+    .await?;
+    let ended = taken_over(&engine, &left.run_id).await?;
+    proven(f, &ended).await?;
+    assert_eq!((ended.takeovers, ended.changed, ended.conflicts), (1, ROWS, 0));
+    assert_eq!(f.picture(TICKS).await?, picture);
+    Ok(())
+}
+
+pub async fn a_restore_whose_worker_was_killed_is_taken_over_too(f: &Fixture) -> anyhow::Result<()> {
+    let engine = engine_with_missing(f, ROWS).await?;
+    let picture = f.picture(TICKS).await?;
+    let options = RunOptions { backup: Backup::Snapshot, ..small(100) };
+    let done = crate::engine_driver::run(&engine, &rule(), options).await?;
+    let source = done.run_id.clone();
+    let left = killed(f, "victim", 200, move |victim| async move {
+        let options = RollbackOptions {
+            source: RollbackSource::Snapshot,
+            batch_size: amend_domain::BatchSize::Fixed(20),
+            ..RollbackOptions::default()
+        };
         Ok(victim.start_rollback(&operator(), &source, options).await?.run_id)
     })
     .await?;

@@ -197,3 +197,17 @@ pub async fn keys_of_any_kind_are_listed_and_found_again(f: &Fixture) -> anyhow:
     assert_eq!(summary.groups.iter().map(|g| g.rows).sum::<i64>(), i64::try_from(rows.len())?);
     Ok(())
 }
+
+pub async fn a_list_of_failed_rows_is_dropped_of_a_marked_run_alone(f: &Fixture) -> anyhow::Result<()> {
+    let job = twelve(f).await?;
+    up_to_nine(f, &job).await?;
+    job.succeed(f).await?;
+    assert_eq!(f.store().drop_failed_rows(&job.id).await?, 0, "it is not marked");
+    let items = f.store().purgeable(&rule().slug, at(101), at(101)).await?;
+    assert_eq!((items.len(), items[0].failed_rows, items[0].journal_rows), (1, 1, 8));
+    assert!(f.store().mark_purged(&job.id, at(200)).await?);
+    assert_eq!(f.store().drop_failed_rows(&job.id).await?, 1);
+    assert!(f.store().failed_rows(&job.id, 0, 10).await?.is_empty());
+    assert_eq!(f.store().purgeable(&rule().slug, at(101), at(101)).await?[0].failed_rows, 0);
+    Ok(())
+}

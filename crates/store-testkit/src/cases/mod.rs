@@ -17,6 +17,7 @@ pub mod engine_runs;
 pub mod engine_schedules;
 pub mod engine_sharing;
 pub mod engine_slow;
+pub mod engine_snapshots;
 pub mod engine_steer;
 pub mod engine_takeover;
 pub mod engine_undo;

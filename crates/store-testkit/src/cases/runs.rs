@@ -76,6 +76,7 @@ pub async fn a_new_rollback_is_read_back_with_the_run_it_undoes(f: &Fixture) -> 
         scope: only(&["A"]).into(),
         batch_size: BatchSize::Fixed(5),
         dry_run: false,
+        source: amend_domain::RollbackSource::Snapshot,
     };
     let new = NewRun { rollback: Some(options.clone()), ..rollback(&rule_named("done"), &source.id) };
     f.store().create_run(&new).await?;

@@ -1,6 +1,8 @@
 //! `POST /api/etl/{rule}/rollback`: undoes a correction.
 
-use amend_domain::{Caller, ConflictPolicy, ErrorCode, Problem, RollbackOptions, RollbackScope, RunView};
+use amend_domain::{
+    Caller, ConflictPolicy, ErrorCode, Problem, RollbackOptions, RollbackScope, RollbackSource, RunView,
+};
 use axum::{Extension, extract::State, http::HeaderMap, response::Response};
 
 use super::{
@@ -24,11 +26,13 @@ pub async fn rollback(
     let wait = preferred_wait(&headers);
     let outcome = async {
         let (id, options) = read(body?)?;
-        let source = status::one(&state, &caller, &rule?, &id).await?.run;
+        let detail = status::one(&state, &caller, &rule?, &id).await?;
+        let source = detail.run;
+        let copy = detail.backup.filter(|_| options.source == RollbackSource::Snapshot);
         let started = state.engine.start_rollback(&caller, &source.run_id, options).await;
         let run = started.map_err(|problem| refusal(problem, &source))?;
         let run = until_over(&state, run, wait).await?;
-        let result = RollbackResult::of(&run, &source, state.engine.store().kind());
+        let result = RollbackResult::of(&run, &source, copy.as_ref(), state.engine.store().kind());
         Ok(accepted(&run, result, wait))
     };
     reply.answer(outcome.await)
@@ -55,12 +59,25 @@ fn read(mut fields: Fields) -> Result<(String, RollbackOptions), Refusal> {
     if policy.is_none() {
         fields.fault("onConflict", "must be skip, force or stop");
     }
+    let from = fields.text("source", 20);
+    let from = match from.as_deref() {
+        None => Some(RollbackSource::default()),
+        Some(word) => RollbackSource::parse(word),
+    };
+    if from.is_none() {
+        fields.fault("source", "must be journal or snapshot");
+    }
     fields.finish()?;
     let id = id.filter(|id| !id.trim().is_empty()).ok_or_else(|| {
         Problem::new(ErrorCode::MissingCorrectionId, "correctionId must name the correction to roll back.")
     })?;
-    let options =
-        RollbackOptions { reason, on_conflict: policy.unwrap_or_default(), scope, ..RollbackOptions::default() };
+    let options = RollbackOptions {
+        reason,
+        on_conflict: policy.unwrap_or_default(),
+        scope,
+        source: from.unwrap_or_default(),
+        ..RollbackOptions::default()
+    };
     options.check().map_err(|problem| {
         // Names of this API, where the engine has its own.
         let message = problem.message.replace("old_values", "oldValues").replace("new_values", "newValues");
@@ -114,6 +131,10 @@ mod tests {
             ..RollbackScope::default()
         };
         assert_eq!(options.scope, wanted);
+        let (_, options) = of(r#"{"correctionId":"r-1","source":"snapshot"}"#).unwrap();
+        assert_eq!(options.source, RollbackSource::Snapshot);
+        let refusal = of(r#"{"correctionId":"r-1","source":"tape"}"#).unwrap_err();
+        assert!(refusal.errors[0].starts_with("source "), "{:?}", refusal.errors);
         let refusal = of(r#"{"correctionId":"r-1","scope":{"chunks":["a"],"colours":1}}"#).unwrap_err();
         assert_eq!(refusal.errors.len(), 2, "{:?}", refusal.errors);
         let long = format!(r#"{{"correctionId":"r-1","reason":"{}","onConflict":"x","other":1}}"#, "x".repeat(501));

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use amend_domain::{ConflictPolicy, RunId, RunState, RunView};
+use amend_domain::{BackupInfo, ConflictPolicy, RunId, RunState, RunView};
 use amend_engine::store::StoreKind;
 use serde::Serialize;
 
@@ -27,7 +27,7 @@ pub struct RollbackResult {
 }
 
 impl RollbackResult {
-    pub fn of(run: &RunView, source: &RunView, kind: StoreKind) -> Self {
+    pub fn of(run: &RunView, source: &RunView, copy: Option<&BackupInfo>, kind: StoreKind) -> Self {
         let forced = run.rollback.as_ref().is_some_and(|o| o.on_conflict == ConflictPolicy::Force);
         // With force, conflicting rows were overwritten rather than passed over.
         let conflicts = if forced { 0 } else { run.conflicts };
@@ -41,7 +41,7 @@ impl RollbackResult {
             rollback_time: timestamp(run.ended_at.unwrap_or(run.created_at)),
             correction_id_rolled_back: undone.to_string(),
             records_rolled_back: run.changed,
-            backup_table_used: journal_name(kind, source),
+            backup_table_used: copy.map_or_else(|| journal_name(kind, source), |copy| copy.name.clone()),
             records_skipped: skip_reasons.values().sum(),
             skip_reasons,
             rollback_id: run.run_id.to_string(),
