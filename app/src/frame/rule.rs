@@ -7,6 +7,7 @@ use leptos_router::{
     hooks::{use_location, use_navigate, use_query_map},
 };
 
+use super::use_refresh;
 use crate::{api::rules::list_rules, load::load_first};
 
 #[derive(Clone, Copy)]
@@ -74,10 +75,12 @@ pub fn use_link() -> impl Fn(&str) -> String + Copy + Send + Sync + 'static {
 #[component]
 pub fn RulePicker() -> impl IntoView {
     let rule = use_rule();
-    let all = load_first(|| (), |()| list_rules());
+    let refresh = use_refresh();
+    // A rule that was just made is among them.
+    let all = load_first(move || refresh.count(), |_| list_rules());
     view! {
         <div class="pick" data-testid="rule-picker">
-            <Suspense fallback=|| view! { <span class="dim">"Rule"</span> }>
+            <Transition fallback=|| view! { <span class="dim">"Rule"</span> }>
                 {move || Suspend::new(async move {
                     match all.await {
                         Ok(list) => picker(list, rule),
@@ -85,7 +88,7 @@ pub fn RulePicker() -> impl IntoView {
                         Err(_) => view! { <span>{move || rule.get().to_string()}</span> }.into_any(),
                     }
                 })}
-            </Suspense>
+            </Transition>
         </div>
     }
     .into_any()

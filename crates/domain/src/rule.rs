@@ -161,6 +161,11 @@ impl Rule {
     /// Names the first field that cannot work.
     pub fn check(&self) -> Result<(), Problem> {
         RuleSlug::parse(self.slug.as_str())?;
+        for (field, table) in [("target.table", &self.target.table), ("reference.table", &self.reference.table)] {
+            if table.name.is_empty() {
+                return Err(Problem::field(field, "must name a table"));
+            }
+        }
         if self.target.key.is_empty() {
             return Err(Problem::field("target.key", "needs at least one column"));
         }
@@ -172,6 +177,18 @@ impl Rule {
                 "reference.matches",
                 "needs as many columns as target.matches, in the same order",
             ));
+        }
+        for (field, value) in [("target.value", &self.target.value), ("reference.value", &self.reference.value)] {
+            if value.0.is_empty() {
+                return Err(Problem::field(field, "must name a column"));
+            }
+        }
+        for (field, columns) in
+            [("target.matches", &self.target.matches), ("reference.matches", &self.reference.matches)]
+        {
+            if columns.iter().any(|c| c.0.is_empty()) {
+                return Err(Problem::field(field, "must name a column in every pair"));
+            }
         }
         if self.target.key.contains(&self.target.value) {
             return Err(Problem::field("target.value", "must not be part of target.key"));
