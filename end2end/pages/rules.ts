@@ -54,7 +54,7 @@ export class RuleWizard {
 
   async expectRefused(field: string, what: RegExp): Promise<void> {
     await expect(this.state).toHaveText("refused");
-    await expect(this.below(field)).toContainText(what);
+    await expect(this.below(field)).toHaveText(what);
     await expect(this.below(field)).toHaveClass(/bad/);
     await expect(this.page.getByTestId("rule-check")).toContainText(what);
     await expect(this.page.getByTestId("save-rule")).toHaveAttribute("aria-disabled", "true");

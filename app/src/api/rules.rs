@@ -28,8 +28,8 @@ pub struct TableView {
 /// What the pages about rules begin with; each asks for its part.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Desk {
-    /// A rule a line: slug, title, target column, reference column, key, match columns, how many values are
-    /// allowed, when it was last analysed.
+    /// A rule a line: slug, title, `retired` or nothing, target column, reference column, match columns, key,
+    /// how many values are allowed, when it was last analysed.
     pub rules: Vec<Vec<String>>,
     pub tables: Vec<TableView>,
     /// The rule that is to be changed.
@@ -126,10 +126,11 @@ mod lines {
         vec![
             rule.slug.to_string(),
             rule.title.clone(),
+            if rule.retired { "retired".to_owned() } else { String::new() },
             format!("{}.{}", t.table, t.value),
             format!("{}.{}", r.table, r.value),
-            names(&t.key).join(", "),
             pairs.collect::<Vec<_>>().join(", "),
+            names(&t.key).join(", "),
             match rule.allowed_values.len() {
                 0 => "any".to_owned(),
                 n => n.to_string(),

@@ -104,7 +104,11 @@ fn picker(list: Vec<Rule>, rule: Signal<RuleSlug>) -> AnyView {
         })
     };
     let here = move || known.with_value(|list| list.iter().any(|r| r.slug == rule.get()));
-    let names = known.with_value(|list| list.iter().map(|r| (r.slug.to_string(), r.title.clone())).collect::<Vec<_>>());
+    // A retired rule is looked at where somebody follows a link to it.
+    let shown = |r: &&Rule| !r.retired || untrack(|| rule.get()) == r.slug;
+    let names = known.with_value(|list| {
+        list.iter().filter(shown).map(|r| (r.slug.to_string(), r.title.clone())).collect::<Vec<_>>()
+    });
     if names.len() == 1 && here() {
         let title = names.into_iter().next().map(|(_, title)| title);
         return view! { <span>{title}</span> <small>{tables}</small> }.into_any();

@@ -229,6 +229,7 @@ impl Parts<'_> {
             allowed_values: wanted.allowed_values.clone(),
             allow_without_backup: false,
             retention_days: None,
+            retired: false,
         })
     }
 }

@@ -65,6 +65,7 @@ pub(crate) fn propose(tables: &[TableInfo]) -> Result<Rule, Problem> {
         allowed_values: defaults.allowed_values,
         allow_without_backup: defaults.allow_without_backup,
         retention_days: defaults.retention_days,
+        retired: false,
     })
 }
 

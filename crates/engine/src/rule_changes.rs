@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::{
     facade::{Engine, public},
-    store::{RunFilter, TableInfo},
+    store::{RunFilter, StoreError, TableInfo},
 };
 
 /// Values of a reference that are suggested at most as allowed ones: a column with more is no list to
@@ -173,6 +173,11 @@ impl Engine {
                 self.may_replace(before.as_ref(), rule).await?;
             }
         }
+        // What is done with must be retirable after its tables are gone.
+        if before.as_ref().is_some_and(|b| *rule == Rule { retired: true, ..b.clone() }) {
+            self.refuse_while_prevented(rule).await?;
+            return Ok(before);
+        }
         if rule.title.trim().is_empty() || rule.title.chars().count() > 200 {
             return Err(Problem::field("title", "must be 1 to 200 characters, not all blank"));
         }
@@ -215,6 +220,27 @@ impl Engine {
                 .advice("Take back what is assigned (the page Unresolved), or make another rule."));
         }
         Ok(())
+    }
+
+    /// What is installed in the table would go on acting for a rule that nobody looks at.
+    async fn refuse_while_prevented(&self, rule: &Rule) -> Result<(), Problem> {
+        match self.inner.store.prevention(rule).await {
+            Ok(status) if status.kind.is_some() => Err(Problem::new(
+                ErrorCode::WrongState,
+                format!("Prevention of rule {} is installed on {} and would go on.", rule.slug, rule.target.table),
+            )
+            .advice("Take it off first: the page Prevention, or amend prevent off.")),
+            Ok(_) | Err(StoreError::Missing(_)) => Ok(()),
+            Err(error) => Err(public(error)),
+        }
+    }
+
+    pub(crate) fn refuse_retired(rule: &Rule) -> Result<(), Problem> {
+        if !rule.retired {
+            return Ok(());
+        }
+        Err(Problem::new(ErrorCode::WrongState, format!("Rule {} is retired: no run of it starts.", rule.slug))
+            .advice("Bring it back first (the page Rules). What its runs wrote can be rolled back all the same."))
     }
 
     /// A run of the rule whose journal is there.

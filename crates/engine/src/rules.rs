@@ -22,14 +22,15 @@ impl Engine {
         self.inner.store.rules().await.map_err(public)
     }
 
-    /// The rule that is meant where none is named: the default one where it is there, otherwise the first.
+    /// The rule that is meant where none is named: the default one where it is there, otherwise the first
+    /// that is not retired.
     ///
     /// # Errors
     /// Trouble with the database.
     pub async fn first_rule(&self) -> Result<RuleSlug, Problem> {
         let default = RuleSlug::default_rule();
         let rules = self.inner.store.rules().await.map_err(public)?;
-        let first = rules.iter().find(|r| r.slug == default).or(rules.first());
+        let first = rules.iter().find(|r| r.slug == default && !r.retired).or(rules.iter().find(|r| !r.retired));
         Ok(first.map_or(default, |rule| rule.slug.clone()))
     }
 

@@ -172,6 +172,8 @@ macro_rules! each_list {
                 a_rule_is_made_once_and_then_changed_with_a_line_in_the_log,
                 a_rule_that_does_not_fit_is_refused_at_its_field_and_not_saved,
                 a_rule_of_the_settings_file_is_changed_there_alone,
+                a_retired_rule_starts_no_run_and_its_runs_can_be_undone,
+                a_rule_whose_table_is_gone_can_be_retired,
                 match_columns_stay_while_something_is_assigned_by_them,
                 a_trial_tells_sizes_walk_and_what_keeps_runs_from_starting,
                 values_of_the_reference_are_told_to_who_may_change_rules,

@@ -12,7 +12,7 @@ use crate::{
         session::use_session,
     },
     components::{Button, ButtonKind, Card, ErrorBox, Tag, Tone, use_toasts},
-    frame::use_refresh,
+    frame::{Refresh, use_refresh},
     read::read,
 };
 
@@ -67,12 +67,7 @@ pub(super) fn card(make: Make) -> AnyView {
             test_id="rule-check"
         >
             <div class="check-says" role="status">{says}</div>
-            {save(make, standing)}
-            <div class="acts">
-                <Button busy=make.checked.pending test_id="check-again" on_click=move |()| refresh.now()>
-                    "Check again"
-                </Button>
-            </div>
+            {save(make, standing, refresh)}
         </Card>
     }
     .into_any()
@@ -112,8 +107,8 @@ fn found(answer: RuleAnswer) -> AnyView {
     .into_any()
 }
 
-fn save(make: Make, standing: Memo<Standing>) -> AnyView {
-    let (session, toasts, refresh) = (use_session(), use_toasts(), use_refresh());
+fn save(make: Make, standing: Memo<Standing>, refresh: Refresh) -> AnyView {
+    let (session, toasts) = (use_session(), use_toasts());
     let (busy, error) = (RwSignal::new(false), RwSignal::new(None::<AppError>));
     let go = use_navigate();
     let kept = make.desk.with_untracked(|desk| desk.kept.as_ref().map(|problem| problem.message.clone()));
@@ -156,6 +151,7 @@ fn save(make: Make, standing: Memo<Standing>) -> AnyView {
             <Button kind=ButtonKind::Go blocked busy=busy test_id="save-rule" on_click=press>
                 {if make.changing { "Save the changes" } else { "Save the rule" }}
             </Button>
+            <Button busy=make.checked.pending test_id="check-again" on_click=move |()| refresh.now()>"Check again"</Button>
         </div>
         <p class="dim" data-testid="save-blocked">{move || blocked.get()}</p>
     }

@@ -5,7 +5,7 @@ use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::use_params_map;
 
-use super::{check, form, suggest};
+use super::{check, form, retire, suggest};
 use crate::{
     AppError,
     api::rules::{Desk, RuleAnswer, RuleAsk, What, ask_rule, load_desk},
@@ -46,7 +46,7 @@ impl Make {
     pub fn wrong_at(self, fields: &'static [&'static str]) -> Signal<Option<String>> {
         Signal::derive(move || {
             let problem = self.wrong.get()?;
-            fields.contains(&problem.field.as_deref()?).then(|| problem.to_string())
+            fields.contains(&problem.field.as_deref()?).then(|| suggest::said(&problem))
         })
     }
 
@@ -117,7 +117,7 @@ fn wizard(desk: Signal<Desk>) -> AnyView {
                 {form::more(make)}
                 {form::name(make)}
             </form>
-            <div class="rule-side">{check::card(make)}</div>
+            <div class="rule-side">{check::card(make)} {changing.then(|| retire::card(make))}</div>
         </div>
     }
     .into_any()

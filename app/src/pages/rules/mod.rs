@@ -4,6 +4,7 @@ mod check;
 mod edit;
 mod fields;
 mod form;
+mod retire;
 mod suggest;
 
 pub use edit::RuleEditPage;
@@ -17,7 +18,7 @@ use crate::{
         rules::{Desk, load_desk},
         session::use_session,
     },
-    components::{ButtonKind, ButtonLink, Card, EmptyState, Loaded, PageHead, StateTag, Table},
+    components::{ButtonKind, ButtonLink, Card, EmptyState, Loaded, PageHead, StateTag, Table, Tag},
     format,
     frame::{use_link, use_refresh},
     live::use_live,
@@ -44,8 +45,9 @@ pub fn RulesPage() -> impl IntoView {
 fn list(desk: Signal<Desk>) -> AnyView {
     let link = use_link();
     let count = move || read(desk, |d| d.rules.len());
-    let title = move || match count() {
-        0 => "There is no rule yet.".to_owned(),
+    let in_force = move || read(desk, |d| d.rules.iter().filter(|r| r.get(2).is_some_and(String::is_empty)).count());
+    let title = move || match in_force() {
+        0 => "No column is watched.".to_owned(),
         n => format!("{} watched.", format::counted(i64::try_from(n).unwrap_or(i64::MAX), "column is", "columns are")),
     };
     let blocked = MaybeProp::from(use_session().why_not(Act::ChangeRules));
@@ -95,6 +97,7 @@ fn line(rule: Vec<String>) -> AnyView {
     let mut cells = rule.into_iter();
     let slug = cells.next().unwrap_or_default();
     let title = cells.next().unwrap_or_default();
+    let retired = cells.next().filter(|word| !word.is_empty());
     let active = live.active(Signal::stored(RuleSlug::from_trusted(slug.clone())));
     let at = |path: &str| format!("{path}?rule={slug}");
     let analysis = at("/analysis");
@@ -115,10 +118,11 @@ fn line(rule: Vec<String>) -> AnyView {
         }
     };
     view! {
-        <tr data-testid="rule-row" data-rule=slug.clone()>
+        <tr class="rule-line" data-testid="rule-row" data-rule=slug.clone()>
             <td>
                 <a class="link" href=analysis>{title}</a>
                 " "
+                {retired.map(|word| view! { <Tag text=word /> })}
                 <small class="mono dim">{slug.clone()}</small>
             </td>
             {cells}

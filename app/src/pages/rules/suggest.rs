@@ -1,7 +1,7 @@
 //! What the form fills in by itself: only where names leave one answer. Everything stays to be changed.
 
 use amend_domain::{
-    ColumnName, Reference, Rule, RuleSlug, TableName, Target,
+    ColumnName, Problem, Reference, Rule, RuleSlug, TableName, Target,
     naming::{is_common, plain, slug_of, time_column, title_of},
 };
 
@@ -26,6 +26,7 @@ pub(super) fn blank() -> Rule {
         allowed_values: Vec::new(),
         allow_without_backup: false,
         retention_days: None,
+        retired: false,
     }
 }
 
@@ -44,6 +45,33 @@ pub(super) fn missing(rule: &Rule) -> Option<&'static str> {
         (rule.slug.as_str().is_empty(), "a slug"),
     ];
     steps.into_iter().find(|(open, _)| *open).map(|(_, what)| what)
+}
+
+/// A problem as it stands at its field: without the field's name, other fields called as in the form.
+pub(super) fn said(problem: &Problem) -> String {
+    const NAMES: [(&str, &str); 8] = [
+        ("target.table", "the table"),
+        ("target.key", "the key"),
+        ("target.matches", "the match columns"),
+        ("target.value", "the column to correct"),
+        ("reference.table", "the reference table"),
+        ("reference.matches", "the match columns of the reference"),
+        ("reference.value", "the reference's column"),
+        ("target.kept_by_triggers", "the columns written by triggers"),
+    ];
+    let field = problem.field.as_deref().unwrap_or_default();
+    let rest = problem.message.strip_prefix(field).unwrap_or(&problem.message);
+    let mut text = rest.trim_start_matches([':', ' ']).to_owned();
+    for (name, words) in NAMES {
+        text = text.replace(name, words);
+    }
+    if !text.ends_with('.') {
+        text.push('.');
+    }
+    let mut letters = text.chars();
+    let first = letters.next().map(|c| c.to_uppercase().to_string()).unwrap_or_default();
+    let advice = problem.advice.as_deref().unwrap_or_default();
+    format!("{first}{} {advice}", letters.as_str()).trim_end().to_owned()
 }
 
 pub(super) fn find<'a>(tables: &'a [TableView], name: &str) -> Option<&'a TableView> {
@@ -171,6 +199,14 @@ mod tests {
         assert_eq!((texts(&rule.target.matches), texts(&rule.reference.matches)), (vec!["isin"], vec!["ISIN"]));
         assert_eq!((rule.target.value.0.as_str(), rule.reference.value.0.as_str()), ("Ccy", "ccy"));
         assert_eq!((rule.target.timestamp, rule.slug.as_str()), (Some(ColumnName::new("ts")), "trades-ccy"));
+    }
+
+    #[test]
+    fn a_problem_at_its_field_does_not_repeat_the_fields_name() {
+        let problem = Problem::field("target.value", "must not be one of target.matches").advice("Name another.");
+        assert_eq!(said(&problem), "Must not be one of the match columns. Name another.");
+        let problem = Problem { message: "target.key: (a) is no key of t.".into(), ..Problem::field("target.key", "") };
+        assert_eq!(said(&problem), "(a) is no key of t.");
     }
 
     #[test]

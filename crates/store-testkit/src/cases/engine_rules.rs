@@ -1,12 +1,12 @@
 //! Making and changing rules through the engine.
 
-use amend_domain::{Caller, ColumnName, Decision, Door, ErrorCode, Role, Rule, RuleSlug, TableName};
+use amend_domain::{Caller, ColumnName, Decision, Door, ErrorCode, PreventionChoice, Role, Rule, RuleSlug, TableName};
 use amend_engine::{Engine, EngineConfig, EngineParts, SUGGESTED_VALUES, Saving};
 
 use crate::{
     Fixture,
     bench::{self, assign, known, rule},
-    engine_driver::{caller, engine, engine_over, engine_with_missing, over, overwrite, problem, run},
+    engine_driver::{caller, engine, engine_over, engine_with_missing, over, overwrite, problem, proven, run},
 };
 
 fn admin() -> Caller {
@@ -120,6 +120,39 @@ pub async fn a_rule_of_the_settings_file_is_changed_there_alone(f: &Fixture) -> 
     assert_eq!((refused.code, f.store().rule(&rule().slug).await?), (ErrorCode::WrongState, Some(rule())));
     engine.save_rule(&caller(Role::Admin), &changed).await?;
     engine.save_rule_as(&admin(), &other(), Saving::New).await?;
+    Ok(())
+}
+
+pub async fn a_retired_rule_starts_no_run_and_its_runs_can_be_undone(f: &Fixture) -> anyhow::Result<()> {
+    let engine = engine_with_missing(f, 10).await?;
+    let done = run(&engine, &rule(), overwrite()).await?;
+    let retired = Rule { retired: true, ..rule() };
+    engine.prevention_on(&admin(), &rule().slug, PreventionChoice::default()).await?;
+    let refused = problem(engine.save_rule_as(&admin(), &retired, Saving::Change).await)?;
+    assert_eq!(refused.code, ErrorCode::WrongState, "{refused}");
+    engine.prevention_off(&admin(), &rule().slug).await?;
+    engine.save_rule_as(&admin(), &retired, Saving::Change).await?;
+    engine.save_rule_as(&admin(), &other(), Saving::New).await?;
+    assert_eq!(engine.first_rule().await?, other().slug);
+    let refused = problem(engine.start_run(&admin(), &rule().slug, overwrite(), None).await)?;
+    assert!(refused.code == ErrorCode::WrongState && refused.message.contains("is retired"), "{refused}");
+    let back = engine.start_rollback(&admin(), &done.run_id, Default::default()).await?;
+    assert_eq!(over(&engine, &back.run_id).await?.changed, 10);
+    engine.save_rule_as(&admin(), &rule(), Saving::Change).await?;
+    proven(f, &run(&engine, &rule(), overwrite()).await?).await
+}
+
+pub async fn a_rule_whose_table_is_gone_can_be_retired(f: &Fixture) -> anyhow::Result<()> {
+    bench::create(f).await?;
+    let engine = engine(f).await?;
+    f.execute("DROP TABLE \"ticks\"").await?;
+    let renamed = Rule { title: "Ticks".into(), ..rule() };
+    assert_eq!(
+        problem(engine.save_rule_as(&admin(), &renamed, Saving::Change).await)?.field.as_deref(),
+        Some("target.table")
+    );
+    engine.save_rule_as(&admin(), &Rule { retired: true, ..rule() }, Saving::Change).await?;
+    assert_eq!(f.store().rule(&rule().slug).await?.map(|r| r.retired), Some(true));
     Ok(())
 }
 
