@@ -239,7 +239,7 @@ impl Engine {
         if !rule.retired {
             return Ok(());
         }
-        Err(Problem::new(ErrorCode::WrongState, format!("Rule {} is retired: no run of it starts.", rule.slug))
+        Err(Problem::new(ErrorCode::WrongState, format!("Rule {} is retired.", rule.slug))
             .advice("Bring it back first (the page Rules). What its runs wrote can be rolled back all the same."))
     }
 

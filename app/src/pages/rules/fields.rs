@@ -36,7 +36,7 @@ pub(super) fn around(make: Make, field: Field, inside: AnyView) -> AnyView {
 pub(super) fn group(make: Make, field: Field, inside: AnyView) -> AnyView {
     let wrong = make.wrong_at(field.api);
     view! {
-        <div class="rule-field" role="group" aria-label=field.label data-testid=field.id>
+        <div class="rule-field" role="group" aria-label=field.label aria-describedby=says(field) data-testid=field.id>
             <span class="name">{field.label}</span>
             {inside}
             {hint(field, wrong)}
@@ -47,23 +47,32 @@ pub(super) fn group(make: Make, field: Field, inside: AnyView) -> AnyView {
 
 fn hint(field: Field, wrong: Signal<Option<String>>) -> AnyView {
     view! {
-        <small class="hint" class:bad=move || wrong.get().is_some() data-testid=format!("{}-says", field.id)>
+        <small class="hint" class:bad=move || wrong.get().is_some() id=says(field) data-testid=says(field)>
             {move || wrong.get().unwrap_or_else(|| field.hint.to_owned())}
         </small>
     }
     .into_any()
 }
 
-/// A menu; its first line stands for nothing.
-pub(super) fn menu(
-    id: String,
-    name: Option<String>,
-    none: &'static str,
-    wrong: Signal<Option<String>>,
-    options: Options,
-    chosen: Signal<String>,
-    set: Callback<String>,
-) -> AnyView {
+/// Where it stands what is wrong, so that it is read out with the control.
+pub(super) fn says(field: Field) -> String {
+    format!("{}-says", field.id)
+}
+
+/// One menu of a field; its first line stands for nothing.
+pub(super) struct Menu {
+    pub id: String,
+    /// Where the field's label names several.
+    pub name: Option<String>,
+    pub none: &'static str,
+    pub options: Options,
+    pub chosen: Signal<String>,
+    pub set: Callback<String>,
+}
+
+pub(super) fn menu(make: Make, field: Field, menu: Menu) -> AnyView {
+    let Menu { id, name, none, options, chosen, set } = menu;
+    let wrong = make.wrong_at(field.api);
     let lines = move || {
         let mut list = options.get();
         list.insert(0, [String::new(), none.to_owned()]);
@@ -85,6 +94,7 @@ pub(super) fn menu(
             id=id.clone()
             data-testid=id
             aria-label=name
+            aria-describedby=says(field)
             aria-invalid=move || wrong.get().is_some().then_some("true")
             on:change=move |event| set.run(event_target_value(&event))
         >
@@ -104,8 +114,8 @@ pub(super) fn select(
     set: Callback<String>,
 ) -> AnyView {
     let chosen = Signal::derive(move || make.rule.with(get));
-    let inside = menu(field.id.to_owned(), None, none, make.wrong_at(field.api), options, chosen, set);
-    around(make, field, inside)
+    let id = field.id.to_owned();
+    around(make, field, menu(make, field, Menu { id, name: None, none, options, chosen, set }))
 }
 
 /// Several columns of the target.
@@ -164,6 +174,7 @@ pub(super) fn text(make: Make, field: Field, fixed: bool, get: fn(&Rule) -> Stri
             autocomplete="off"
             spellcheck="false"
             readonly=fixed
+            aria-describedby=says(field)
             aria-invalid=move || wrong.get().is_some().then_some("true")
             value=untrack(value)
             prop:value=value

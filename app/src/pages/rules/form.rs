@@ -5,7 +5,7 @@ use leptos::{prelude::*, task::spawn_local};
 
 use super::{
     edit::Make,
-    fields::{Field, Options, around, group, menu, select, text, ticks},
+    fields::{Field, Menu, Options, around, group, menu, says, select, text, ticks},
     suggest,
 };
 use crate::{
@@ -137,8 +137,10 @@ pub(super) fn pairs(make: Make) -> AnyView {
         api: &["target.matches", "reference.matches"],
     };
     let (mine, theirs) = (of_target(make), of_reference(make));
-    let wrong = make.wrong_at(PAIRS.api);
     let count = Memo::new(move |_| read(make.rule, |r| r.target.matches.len()));
+    let one = move |id: String, name: String, options: Options, chosen: Signal<String>, set: Callback<String>| {
+        menu(make, PAIRS, Menu { id, name: Some(name), none: "Choose\u{2026}", options, chosen, set })
+    };
     let row = move |at: usize| {
         let ours = Signal::derive(move || part(make, at, |r| &r.target.matches));
         let other = Signal::derive(move || part(make, at, |r| &r.reference.matches));
@@ -158,9 +160,9 @@ pub(super) fn pairs(make: Make) -> AnyView {
         };
         view! {
             <div class="pair">
-                {menu(format!("match-target-{no}"), Some(a), "Choose\u{2026}", wrong, mine, ours, set_ours)}
+                {one(format!("match-target-{no}"), a, mine, ours, set_ours)}
                 <span aria-hidden="true">"="</span>
-                {menu(format!("match-reference-{no}"), Some(b), "Choose\u{2026}", wrong, theirs, other, set_other)}
+                {one(format!("match-reference-{no}"), b, theirs, other, set_other)}
                 <Button blocked=alone on_click=remove>
                     "Remove"
                     <span class="vh">" pair " {no}</span>
@@ -271,6 +273,7 @@ fn allowed(make: Make) -> AnyView {
             id=ALLOWED.id
             data-testid=ALLOWED.id
             rows="4"
+            aria-describedby=says(ALLOWED)
             spellcheck="false"
             prop:value=lines
             on:change=move |event| {

@@ -136,6 +136,8 @@ pub async fn a_retired_rule_starts_no_run_and_its_runs_can_be_undone(f: &Fixture
     assert_eq!(engine.first_rule().await?, other().slug);
     let refused = problem(engine.start_run(&admin(), &rule().slug, overwrite(), None).await)?;
     assert!(refused.code == ErrorCode::WrongState && refused.message.contains("is retired"), "{refused}");
+    let refused = problem(engine.prevention_on(&admin(), &rule().slug, PreventionChoice::default()).await)?;
+    assert_eq!(refused.code, ErrorCode::WrongState, "{refused}");
     let back = engine.start_rollback(&admin(), &done.run_id, Default::default()).await?;
     assert_eq!(over(&engine, &back.run_id).await?.changed, 10);
     engine.save_rule_as(&admin(), &rule(), Saving::Change).await?;
