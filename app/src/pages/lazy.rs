@@ -82,8 +82,8 @@ lazy_pages! {
     RunNew: correct, run_new, fetch_run_new, RunNewPage;
     Rollback: correct, rollback, fetch_rollback, RollbackPage;
     Prevention: correct, prevention, fetch_prevention, PreventionPage;
-    Rules: correct, rules, fetch_rules, RulesPage;
-    RuleEdit: correct, rule_edit, fetch_rule_edit, RuleEditPage;
+    Rules: set_up, rules, fetch_rules, RulesPage;
+    RuleEdit: set_up, rule_edit, fetch_rule_edit, RuleEditPage;
 }
 
 impl LazyPage {
