@@ -66,6 +66,9 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("rollback/:id") view=LazyPage::Rollback ssr=SsrMode::Async />
                     <Route path=path!("unresolved") view=LazyPage::Unresolved ssr=SsrMode::Async />
                     <Route path=path!("prevention") view=LazyPage::Prevention ssr=SsrMode::Async />
+                    <Route path=path!("rules") view=LazyPage::Rules ssr=SsrMode::Async />
+                    <Route path=path!("rules/new") view=LazyPage::RuleEdit ssr=SsrMode::Async />
+                    <Route path=path!("rules/:slug/edit") view=LazyPage::RuleEdit ssr=SsrMode::Async />
                     <Route path=path!("*any") view=NotFoundPage ssr=SsrMode::Async />
                 </ParentRoute>
             </Routes>

@@ -27,6 +27,9 @@ test("every page stands at three widths in both themes without scrolling sideway
     rollback: `/rollback/${id}`,
     unresolved: "/unresolved",
     prevention: "/prevention",
+    rules: "/rules",
+    "rule-new": "/rules/new",
+    "rule-edit": "/rules/asset-class-correction/edit",
     "not-found": "/no-such-page",
   };
   for (const theme of ["light", "dark"] as const) {
@@ -38,6 +41,7 @@ test("every page stands at three widths in both themes without scrolling sideway
         await hydrated(page);
         if (name === "preview") await expect(page.getByTestId("preview-count")).toHaveText(/\d/, { timeout: 60_000 });
         if (name === "run-new") await expect(page.getByTestId("start-run")).toBeEnabled({ timeout: 60_000 });
+        if (name === "rule-edit") await expect(page.getByTestId("check-state")).toHaveText("fits");
         const sideways = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
         expect(sideways, `${name} at ${width} px scrolls sideways by`).toBeLessThanOrEqual(0);
         await page.screenshot({ path: `screenshots/${name}-${size}-${theme}.png` });

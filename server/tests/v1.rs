@@ -14,6 +14,7 @@ on_both!(
     what_the_reference_cannot_decide_is_assigned_and_taken_back,
     prevention_is_shown_as_sql_put_on_and_taken_off,
     prevention_is_for_admins_and_says_what_it_cannot_read,
+    rules_are_listed_made_and_changed,
 );
 
 const V1: &str = "/api/v1/runs";
@@ -28,6 +29,43 @@ async fn ask(site: &Site, method: Method, role: Role, path: &str, body: Option<V
         None => request,
     })
     .await
+}
+
+async fn rules_are_listed_made_and_changed(site: &Site) {
+    const RULES: &str = "/api/v1/rules";
+    let listed = site.get(Role::Viewer, RULES).await.json();
+    assert_eq!(listed[0]["slug"], json!("asset-class-correction"), "{listed:#}");
+    let mut rule = listed[0].clone();
+    rule["slug"] = json!("asset-class-again");
+    rule["allowed_values"] = json!(["STOCK"]);
+    let path = format!("{RULES}/asset-class-again");
+    let mut bad = rule.clone();
+    bad["target"]["value"] = rule["target"]["matches"][0].clone();
+    let mut unreadable = rule.clone();
+    unreadable["colour"] = json!("blue");
+    for (reply, status, code, field) in [
+        (ask(site, Method::POST, Role::Operator, RULES, Some(rule.clone())).await, 403, "FORBIDDEN", None),
+        (ask(site, Method::POST, Role::Admin, RULES, Some(bad)).await, 400, "INVALID_OPTIONS", Some("target.value")),
+        (ask(site, Method::POST, Role::Admin, RULES, Some(unreadable)).await, 400, "INVALID_OPTIONS", Some("rule")),
+        (ask(site, Method::PUT, Role::Admin, &path, Some(rule.clone())).await, 404, "RULE_NOT_FOUND", None),
+        (site.get(Role::Viewer, &path).await, 404, "RULE_NOT_FOUND", None),
+    ] {
+        let said = reply.json();
+        assert_eq!((reply.status, &said["code"]), (status, &json!(code)), "{}", reply.text);
+        assert_eq!(said["field"].as_str(), field, "{}", reply.text);
+    }
+    let made = ask(site, Method::POST, Role::Admin, RULES, Some(rule.clone())).await;
+    assert_eq!((made.status, made.json()), (201, rule.clone()), "{}", made.text);
+    let again = ask(site, Method::POST, Role::Admin, RULES, Some(rule.clone())).await;
+    assert_eq!((again.status, &again.json()["field"]), (400, &json!("slug")), "{}", again.text);
+    rule["retired"] = json!(true);
+    let elsewhere =
+        ask(site, Method::PUT, Role::Admin, &format!("{RULES}/asset-class-correction"), Some(rule.clone())).await;
+    assert_eq!((elsewhere.status, &elsewhere.json()["field"]), (400, &json!("slug")), "{}", elsewhere.text);
+    let changed = ask(site, Method::PUT, Role::Admin, &path, Some(rule.clone())).await;
+    assert_eq!((changed.status, site.get(Role::Viewer, &path).await.json()), (200, rule), "{}", changed.text);
+    let run = ask(site, Method::POST, Role::Admin, "/api/etl/asset-class-again/execute", Some(json!({}))).await;
+    assert_eq!(run.status, 409, "{}", run.text);
 }
 
 async fn prevention_is_shown_as_sql_put_on_and_taken_off(site: &Site) {

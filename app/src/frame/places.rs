@@ -14,20 +14,22 @@ pub struct Place {
 pub enum Group {
     Watch,
     Correct,
+    SetUp,
 }
 
 impl Group {
-    pub const ALL: [Self; 2] = [Self::Watch, Self::Correct];
+    pub const ALL: [Self; 3] = [Self::Watch, Self::Correct, Self::SetUp];
 
     pub const fn name(self) -> &'static str {
         match self {
             Self::Watch => "Watch",
             Self::Correct => "Correct",
+            Self::SetUp => "Set up",
         }
     }
 }
 
-pub const PLACES: [Place; 7] = [
+pub const PLACES: [Place; 8] = [
     Place { name: "Overview", path: "/", key: 'o', group: Group::Watch },
     Place { name: "Analysis", path: "/analysis", key: 'a', group: Group::Watch },
     Place { name: "Preview", path: "/preview", key: 'p', group: Group::Correct },
@@ -35,6 +37,7 @@ pub const PLACES: [Place; 7] = [
     Place { name: "Runs", path: "/runs", key: 'r', group: Group::Correct },
     Place { name: "Unresolved", path: "/unresolved", key: 'u', group: Group::Correct },
     Place { name: "Prevention", path: "/prevention", key: 'k', group: Group::Correct },
+    Place { name: "Rules", path: "/rules", key: 'l', group: Group::SetUp },
 ];
 
 /// The place that a path belongs to: the longest that it begins with.
@@ -59,6 +62,7 @@ mod tests {
         assert_eq!(name("/"), Some("Overview"));
         assert_eq!(name("/runs/new"), Some("New run"));
         assert_eq!(name("/runs/r-12345678"), Some("Runs"));
+        assert_eq!(name("/rules/new"), Some("Rules"));
         assert_eq!(name("/rollback/r-12345678"), Some("Runs"));
         assert_eq!(name("/nowhere"), None);
     }

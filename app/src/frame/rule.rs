@@ -7,6 +7,7 @@ use leptos_router::{
     hooks::{use_location, use_navigate, use_query_map},
 };
 
+use super::use_refresh;
 use crate::{api::rules::list_rules, load::load_first};
 
 #[derive(Clone, Copy)]
@@ -74,10 +75,12 @@ pub fn use_link() -> impl Fn(&str) -> String + Copy + Send + Sync + 'static {
 #[component]
 pub fn RulePicker() -> impl IntoView {
     let rule = use_rule();
-    let all = load_first(|| (), |()| list_rules());
+    let refresh = use_refresh();
+    // A rule that was just made is among them.
+    let all = load_first(move || refresh.count(), |_| list_rules());
     view! {
         <div class="pick" data-testid="rule-picker">
-            <Suspense fallback=|| view! { <span class="dim">"Rule"</span> }>
+            <Transition fallback=|| view! { <span class="dim">"Rule"</span> }>
                 {move || Suspend::new(async move {
                     match all.await {
                         Ok(list) => picker(list, rule),
@@ -85,7 +88,7 @@ pub fn RulePicker() -> impl IntoView {
                         Err(_) => view! { <span>{move || rule.get().to_string()}</span> }.into_any(),
                     }
                 })}
-            </Suspense>
+            </Transition>
         </div>
     }
     .into_any()
@@ -101,7 +104,11 @@ fn picker(list: Vec<Rule>, rule: Signal<RuleSlug>) -> AnyView {
         })
     };
     let here = move || known.with_value(|list| list.iter().any(|r| r.slug == rule.get()));
-    let names = known.with_value(|list| list.iter().map(|r| (r.slug.to_string(), r.title.clone())).collect::<Vec<_>>());
+    // A retired rule is looked at where somebody follows a link to it.
+    let shown = |r: &&Rule| !r.retired || untrack(|| rule.get()) == r.slug;
+    let names = known.with_value(|list| {
+        list.iter().filter(shown).map(|r| (r.slug.to_string(), r.title.clone())).collect::<Vec<_>>()
+    });
     if names.len() == 1 && here() {
         let title = names.into_iter().next().map(|(_, title)| title);
         return view! { <span>{title}</span> <small>{tables}</small> }.into_any();

@@ -14,8 +14,16 @@ use leptos_router::{ChooseView, hooks::use_url};
 use wasm_split_helpers::{SplitLoaderError, wasm_split};
 
 use super::{
-    analysis::AnalysisPage, overview::OverviewPage, prevention::PreventionPage, preview::PreviewPage,
-    rollback::RollbackPage, run::RunPage, run_new::RunNewPage, runs::RunsPage, unresolved::UnresolvedPage,
+    analysis::AnalysisPage,
+    overview::OverviewPage,
+    prevention::PreventionPage,
+    preview::PreviewPage,
+    rollback::RollbackPage,
+    rules::{RuleEditPage, RulesPage},
+    run::RunPage,
+    run_new::RunNewPage,
+    runs::RunsPage,
+    unresolved::UnresolvedPage,
 };
 use crate::{AppError, components::ErrorBox};
 
@@ -74,6 +82,8 @@ lazy_pages! {
     RunNew: correct, run_new, fetch_run_new, RunNewPage;
     Rollback: correct, rollback, fetch_rollback, RollbackPage;
     Prevention: correct, prevention, fetch_prevention, PreventionPage;
+    Rules: set_up, rules, fetch_rules, RulesPage;
+    RuleEdit: set_up, rule_edit, fetch_rule_edit, RuleEditPage;
 }
 
 impl LazyPage {
@@ -92,6 +102,8 @@ impl LazyPage {
             (Some("rollback"), Some(_), None) => Self::Rollback,
             (Some("unresolved"), None, _) => Self::Unresolved,
             (Some("prevention"), None, _) => Self::Prevention,
+            (Some("rules"), None, _) => Self::Rules,
+            (Some("rules"), Some("new"), None) | (Some("rules"), Some(_), Some("edit")) => Self::RuleEdit,
             _ => return None,
         })
     }
@@ -139,6 +151,9 @@ mod tests {
             ("/rollback/0198-a", LazyPage::Rollback),
             ("/unresolved", LazyPage::Unresolved),
             ("/prevention", LazyPage::Prevention),
+            ("/rules", LazyPage::Rules),
+            ("/rules/new", LazyPage::RuleEdit),
+            ("/rules/asset-class-correction/edit", LazyPage::RuleEdit),
         ];
         for (path, page) in paths {
             assert_eq!(LazyPage::at(path), Some(page), "{path}");
@@ -146,7 +161,7 @@ mod tests {
         for page in LazyPage::ALL {
             assert!(paths.iter().any(|(_, there)| there == page), "{page:?} has no path");
         }
-        for path in ["/login", "/nothing", "/runs/new/more", "/rollback", "/analysis/more"] {
+        for path in ["/login", "/nothing", "/runs/new/more", "/rollback", "/analysis/more", "/rules/one"] {
             assert_eq!(LazyPage::at(path), None, "{path}");
         }
     }

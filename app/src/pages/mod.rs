@@ -8,6 +8,7 @@ pub mod overview;
 pub mod prevention;
 pub mod preview;
 pub mod rollback;
+pub mod rules;
 pub mod run;
 pub mod run_new;
 pub mod runs;

@@ -15,6 +15,7 @@ pub mod failed;
 pub mod finding;
 pub mod ids;
 pub mod live;
+pub mod naming;
 pub mod number;
 pub mod people;
 pub mod plan;

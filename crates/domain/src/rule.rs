@@ -124,6 +124,9 @@ pub struct Rule {
     /// it is left out. 1 to 3,650.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retention_days: Option<u32>,
+    /// It is kept for its history and for rollbacks, and no new run of it starts.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub retired: bool,
 }
 
 impl Rule {
@@ -152,6 +155,7 @@ impl Rule {
                 .to_vec(),
             allow_without_backup: false,
             retention_days: None,
+            retired: false,
         }
     }
 
@@ -161,6 +165,11 @@ impl Rule {
     /// Names the first field that cannot work.
     pub fn check(&self) -> Result<(), Problem> {
         RuleSlug::parse(self.slug.as_str())?;
+        for (field, table) in [("target.table", &self.target.table), ("reference.table", &self.reference.table)] {
+            if table.name.is_empty() {
+                return Err(Problem::field(field, "must name a table"));
+            }
+        }
         if self.target.key.is_empty() {
             return Err(Problem::field("target.key", "needs at least one column"));
         }
@@ -173,11 +182,28 @@ impl Rule {
                 "needs as many columns as target.matches, in the same order",
             ));
         }
-        if self.target.key.contains(&self.target.value) {
-            return Err(Problem::field("target.value", "must not be part of target.key"));
+        for (field, value) in [("target.value", &self.target.value), ("reference.value", &self.reference.value)] {
+            if value.0.is_empty() {
+                return Err(Problem::field(field, "must name a column"));
+            }
         }
-        if self.target.matches.contains(&self.target.value) {
-            return Err(Problem::field("target.value", "must not be one of target.matches"));
+        for (field, columns) in
+            [("target.matches", &self.target.matches), ("reference.matches", &self.reference.matches)]
+        {
+            if columns.iter().any(|c| c.0.is_empty()) {
+                return Err(Problem::field(field, "must name a column in every pair"));
+            }
+        }
+        let value = &self.target.value;
+        if self.target.key.contains(value) {
+            return Err(Problem::field("target.value", "must not be part of target.key").advice(format!(
+                "Rows are found again by {value}. Name the column whose values may be wrong, or another key."
+            )));
+        }
+        if self.target.matches.contains(value) {
+            return Err(Problem::field("target.value", "must not be one of target.matches").advice(format!(
+                "{value} finds the reference row. Name the column whose values may be wrong, or match by another."
+            )));
         }
         for (field, columns) in [("target.key", &self.target.key), ("target.matches", &self.target.matches)] {
             if let Some(twice) = columns.iter().enumerate().find(|(at, c)| columns[..*at].contains(c)) {
@@ -185,7 +211,10 @@ impl Rule {
             }
         }
         if self.reference.matches.contains(&self.reference.value) {
-            return Err(Problem::field("reference.value", "must not be one of reference.matches"));
+            return Err(Problem::field("reference.value", "must not be one of reference.matches").advice(format!(
+                "{} finds the reference row. Name the column with the right value, or match by another.",
+                self.reference.value
+            )));
         }
         let ours = self.target.key.iter().chain(&self.target.matches).chain([&self.target.value]);
         if let Some(column) = ours.into_iter().find(|c| self.target.kept_by_triggers.contains(c)) {

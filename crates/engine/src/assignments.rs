@@ -2,7 +2,7 @@
 
 use amend_domain::{
     Act, Assignment, AssignmentEffect, AssignmentView, Caller, ColumnName, Decision, ErrorCode, Finding, Matches,
-    Problem, Rule, RuleSlug, RunState, Said, Scope, Standing, WorkItem,
+    Problem, Rule, RuleSlug, Said, Scope, Standing, WorkItem,
     assignment::symbol_of,
     finding::{Resolution, classify},
 };
@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::{
     facade::{Engine, public},
-    store::{RunFilter, TableInfo},
+    store::TableInfo,
     suggest::{Index, Known, suggest},
 };
 
@@ -188,20 +188,6 @@ impl Engine {
         let rule = self.rule_or_problem(slug).await?;
         self.refuse_during_run(slug).await?;
         self.effect(&rule, matches, decision).await
-    }
-
-    /// A run counts before and after; between the two nobody may move what it counts by.
-    async fn refuse_during_run(&self, slug: &RuleSlug) -> Result<(), Problem> {
-        let active =
-            RunFilter { rule: Some(slug.clone()), states: RunState::ACTIVE.to_vec(), limit: 1, ..RunFilter::default() };
-        match self.inner.store.runs(&active).await.map_err(public)?.first() {
-            None => Ok(()),
-            Some(run) => Err(Problem::new(
-                ErrorCode::OperationInProgress,
-                format!("Run {} of this rule is still active; what it counts by must not change under it.", run.run_id),
-            )
-            .advice(format!("Wait for it, or cancel it: amend cancel {}", run.run_id))),
-        }
     }
 
     async fn effect(&self, rule: &Rule, matches: &[String], decision: &Decision) -> Result<AssignmentEffect, Problem> {

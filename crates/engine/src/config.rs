@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use amend_domain::RuleSlug;
+
 use crate::throttle::Throttle;
 
 #[derive(Debug, Clone)]
@@ -36,6 +38,9 @@ pub struct EngineConfig {
     /// Share of failed chunks, in percent, at which a run stops by itself: see `worker::breaker`.
     /// Default 50.
     pub breaker_percent: u32,
+    /// Rules that the settings file has: it says how they are at every start, so they are changed there
+    /// alone. Default: none.
+    pub rules_in_settings: Vec<RuleSlug>,
 }
 
 impl EngineConfig {
@@ -71,6 +76,7 @@ impl Default for EngineConfig {
             retention_days: 30,
             snapshot_retention_days: None,
             breaker_percent: 50,
+            rules_in_settings: Vec::new(),
         }
     }
 }

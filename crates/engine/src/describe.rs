@@ -1,12 +1,12 @@
 //! Making a rule for any two tables: what is named is looked up, what is left out is found where only one
 //! answer is possible.
 
-use amend_domain::{ColumnName, ErrorCode, Problem, Reference, Rule, RuleSlug, TableName, Target};
-
-use crate::{
-    detect::plain,
-    store::{ColumnInfo, TableInfo},
+use amend_domain::{
+    ColumnName, ErrorCode, Problem, Reference, Rule, RuleSlug, Target,
+    naming::{is_common, plain, slug_of, time_column, title_of},
 };
+
+use crate::store::{ColumnInfo, TableInfo};
 
 /// What somebody says about a rule that is to be made. Names may be written in any letter case as long as
 /// one table or column alone is meant.
@@ -23,22 +23,6 @@ pub struct Wanted {
     pub reference_value: Option<String>,
     pub allowed_values: Vec<String>,
 }
-
-/// Columns that many tables share and that mean something else in each.
-const COMMON: [&str; 12] = [
-    "id",
-    "uuid",
-    "name",
-    "fullname",
-    "title",
-    "note",
-    "notes",
-    "description",
-    "created",
-    "createdat",
-    "updatedat",
-    "timestamp",
-];
 
 /// Makes a rule of these tables.
 ///
@@ -151,7 +135,7 @@ fn between(target: &TableInfo, reference: &TableInfo, wanted: &Wanted) -> Result
         // What tells the reference's rows apart and stands in the target, too.
         let shared = reference.keys.iter().find_map(|unique| {
             let mine: Option<Vec<_>> = unique.iter().map(|c| same_name(target, c)).collect();
-            mine.filter(|m| !m.iter().all(|c| COMMON.contains(&plain(&c.0).as_str()))).map(|m| (m, unique.clone()))
+            mine.filter(|m| !m.iter().all(|c| is_common(&c.0))).map(|m| (m, unique.clone()))
         });
         (mine, theirs) = shared.ok_or_else(|| {
             bad(
@@ -198,7 +182,7 @@ fn between(target: &TableInfo, reference: &TableInfo, wanted: &Wanted) -> Result
             .columns
             .iter()
             .map(|c| &c.name)
-            .filter(|c| free(c) && !COMMON.contains(&plain(&c.0).as_str()))
+            .filter(|c| free(c) && !is_common(&c.0))
             .filter_map(|c| Some((c.clone(), same_name(reference, c)?)))
             .filter(|(_, other)| !theirs.contains(other))
             .collect(),
@@ -228,18 +212,16 @@ struct Parts<'a> {
 impl Parts<'_> {
     fn rule(&self, value: ColumnName, other: ColumnName, wanted: &Wanted) -> Result<Rule, Problem> {
         let slug = wanted.slug.clone().unwrap_or_else(|| slug_of(&self.target.table, &value));
-        let time = ["timestamp", "ts", "time"]
-            .iter()
-            .find_map(|name| self.target.columns.iter().find(|c| plain(&c.name.0) == *name));
+        let time = time_column(self.target.columns.iter().map(|c| c.name.0.as_str()));
         Ok(Rule {
             slug: RuleSlug::parse(&slug)?,
-            title: wanted.title.clone().unwrap_or_else(|| format!("{value} of {}", self.target.table.name)),
+            title: wanted.title.clone().unwrap_or_else(|| title_of(&self.target.table, &value)),
             target: Target {
                 table: self.target.table.clone(),
                 key: self.key.clone(),
                 matches: self.mine.clone(),
                 value,
-                timestamp: time.map(|c| c.name.clone()),
+                timestamp: time.map(ColumnName::new),
                 dimensions: Vec::new(),
                 kept_by_triggers: Vec::new(),
             },
@@ -247,21 +229,15 @@ impl Parts<'_> {
             allowed_values: wanted.allowed_values.clone(),
             allow_without_backup: false,
             retention_days: None,
+            retired: false,
         })
     }
 }
 
-/// `Back Office.Trades` and `Settlement Ccy` become `trades-settlement-ccy`.
-fn slug_of(table: &TableName, value: &ColumnName) -> String {
-    let text: String = format!("{} {value}", table.name)
-        .chars()
-        .map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' })
-        .collect();
-    text.split('-').filter(|part| !part.is_empty()).collect::<Vec<_>>().join("-")
-}
-
 #[cfg(test)]
 mod tests {
+    use amend_domain::TableName;
+
     use super::*;
 
     fn table(name: TableName, columns: &[&str], key: &[&str]) -> TableInfo {

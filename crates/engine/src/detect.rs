@@ -1,13 +1,8 @@
 //! Finding target and reference among the tables of a database, whatever their letter case.
 
-use amend_domain::{ColumnName, Problem, Reference, Rule, RuleSlug, Target};
+use amend_domain::{ColumnName, Problem, Reference, Rule, RuleSlug, Target, naming::plain};
 
 use crate::store::TableInfo;
-
-/// `AssetClass`, `asset_class` and `ASSETCLASS` are one name here.
-pub(crate) fn plain(name: &str) -> String {
-    name.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect()
-}
 
 fn column(table: &TableInfo, names: &[&str]) -> Option<ColumnName> {
     names.iter().find_map(|name| table.columns.iter().find(|c| plain(&c.name.0) == *name)).map(|c| c.name.clone())
@@ -70,6 +65,7 @@ pub(crate) fn propose(tables: &[TableInfo]) -> Result<Rule, Problem> {
         allowed_values: defaults.allowed_values,
         allow_without_backup: defaults.allow_without_backup,
         retention_days: defaults.retention_days,
+        retired: false,
     })
 }
 

@@ -192,6 +192,7 @@ impl Engine {
 
     async fn preventable(&self, slug: &RuleSlug, choice: PreventionChoice) -> Result<Rule, Problem> {
         let rule = self.rule_or_problem(slug).await?;
+        Self::refuse_retired(&rule)?;
         self.check_shape(&rule).await?;
         match self.no_check(&rule).filter(|_| choice.check) {
             Some(why) => Err(Problem::field("check", why)),

@@ -1,9 +1,8 @@
 //! Rules, and whether they fit the database.
 
 use amend_domain::{
-    Act, Caller, ColumnName, Door, ErrorCode, Problem, Role, Rule, RuleSlug, RunOptions, TableName, Walk,
+    Act, Caller, ColumnName, Door, ErrorCode, Problem, Role, Rule, RuleSlug, RunOptions, TableName, Walk, naming::plain,
 };
-use serde_json::json;
 
 use crate::{
     describe::{Wanted, describe},
@@ -23,14 +22,15 @@ impl Engine {
         self.inner.store.rules().await.map_err(public)
     }
 
-    /// The rule that is meant where none is named: the default one where it is there, otherwise the first.
+    /// The rule that is meant where none is named: the default one where it is there, otherwise the first
+    /// that is not retired.
     ///
     /// # Errors
     /// Trouble with the database.
     pub async fn first_rule(&self) -> Result<RuleSlug, Problem> {
         let default = RuleSlug::default_rule();
         let rules = self.inner.store.rules().await.map_err(public)?;
-        let first = rules.iter().find(|r| r.slug == default).or(rules.first());
+        let first = rules.iter().find(|r| r.slug == default && !r.retired).or(rules.iter().find(|r| !r.retired));
         Ok(first.map_or(default, |rule| rule.slug.clone()))
     }
 
@@ -41,17 +41,6 @@ impl Engine {
     pub async fn rule(&self, who: &Caller, slug: &RuleSlug) -> Result<Rule, Problem> {
         self.authorise(who, Act::Read, "rules", slug.as_str()).await?;
         self.rule_or_problem(slug).await
-    }
-
-    /// Saves a rule that fits the database.
-    ///
-    /// # Errors
-    /// `INVALID_OPTIONS` or `RULE_UNUSABLE` when it does not fit; trouble with the database.
-    pub async fn save_rule(&self, who: &Caller, rule: &Rule) -> Result<(), Problem> {
-        self.authorise(who, Act::ChangeRules, "save_rule", rule.slug.as_str()).await?;
-        self.check_shape(rule).await?;
-        self.audit(who, "save_rule", rule.slug.as_str(), "done", json!(rule)).await?;
-        self.inner.store.save_rule(rule, self.inner.clock.now()).await.map_err(public)
     }
 
     /// Proposes a rule for the tables that stand in the database, whatever their letter case.
@@ -195,11 +184,8 @@ impl Engine {
         }
         let problem = unusable(field, &format!("There is no table {table}."));
         let tables = store.tables().await.map_err(public)?;
-        let near: Vec<_> = tables
-            .iter()
-            .filter(|t| detect::plain(&t.table.name) == detect::plain(&table.name))
-            .map(|t| t.table.to_string())
-            .collect();
+        let near: Vec<_> =
+            tables.iter().filter(|t| plain(&t.table.name) == plain(&table.name)).map(|t| t.table.to_string()).collect();
         Err(problem.advice(if near.is_empty() {
             "Names are matched exactly; `amend init` shows how the database spells them.".into()
         } else {

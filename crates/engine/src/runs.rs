@@ -68,6 +68,7 @@ impl Engine {
     ) -> Result<NewRun, Problem> {
         options.check()?;
         let rule = self.rule_or_problem(slug).await?;
+        Self::refuse_retired(&rule)?;
         self.check_backup(&rule, &options)?;
         self.check_rule(&rule).await?;
         if let Some(source) = &options.scope.failed_of

@@ -16,7 +16,7 @@ use crate::{
     error::{db, json, migration, to_json},
     probe,
     shape::lookup_name,
-    tx::{Args, fetch_one},
+    tx::{Args, fetch_all, fetch_one},
 };
 
 static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/postgres");
@@ -220,6 +220,23 @@ impl Catalog for PostgresStore {
         let row = fetch_one(&mut tx, sql, Args::default()).await?;
         tx.commit().await.map_err(db)?;
         sqlx::Row::try_get(&row, "filled").map_err(db)
+    }
+
+    async fn distinct_values(
+        &self,
+        table: &TableName,
+        column: &ColumnName,
+        limit: u32,
+    ) -> Result<Vec<String>, StoreError> {
+        let from = lookup_name(table).ok_or_else(|| StoreError::Missing(format!("table {table}")))?;
+        let column = column.quoted();
+        let mut tx = self.reading().await?;
+        let sql = format!(
+            "SELECT DISTINCT t.{column}::text AS value FROM {from} AS t WHERE t.{column} IS NOT NULL LIMIT {limit}"
+        );
+        let rows = fetch_all(&mut tx, sql, Args::default()).await?;
+        tx.commit().await.map_err(db)?;
+        rows.iter().map(|row| sqlx::Row::try_get(row, "value").map_err(db)).collect()
     }
 
     async fn may_update(&self, table: &TableName, column: &ColumnName) -> Result<bool, StoreError> {

@@ -158,6 +158,26 @@ impl Catalog for SqliteStore {
         sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(&mut *connection).await.map_err(db)
     }
 
+    async fn distinct_values(
+        &self,
+        table: &TableName,
+        column: &ColumnName,
+        limit: u32,
+    ) -> Result<Vec<String>, StoreError> {
+        let mut connection = self.readers.acquire().await?;
+        let shape = TableShape::load(&mut connection, table)
+            .await?
+            .ok_or_else(|| StoreError::Missing(format!("table {table}")))?;
+        // SQLite takes a name in quotes that is no column for a text.
+        if shape.column(column).is_none() {
+            return Err(StoreError::Missing(format!("column {column} of table {table}")));
+        }
+        let (from, column) = (table.quoted(), column.quoted());
+        let sql =
+            format!("SELECT DISTINCT CAST({column} AS TEXT) FROM {from} WHERE {column} IS NOT NULL LIMIT {limit}");
+        sqlx::query_scalar(AssertSqlSafe(sql)).fetch_all(&mut *connection).await.map_err(db)
+    }
+
     async fn may_update(&self, table: &TableName, column: &ColumnName) -> Result<bool, StoreError> {
         let mut connection = self.readers.acquire().await?;
         let shape = TableShape::load(&mut connection, table)

@@ -51,6 +51,7 @@ fn rule(key: &[&str]) -> Rule {
         allowed_values: vec![],
         allow_without_backup: false,
         retention_days: None,
+        retired: false,
     }
 }
 

@@ -69,6 +69,7 @@ macro_rules! each_list {
                 keys_are_the_primary_key_first_then_unique_sets_without_nulls,
                 indexes_are_listed_by_their_leading_columns,
                 a_table_has_rows_or_has_none,
+                the_different_values_of_a_column_are_told_up_to_a_limit,
                 the_owner_of_a_table_may_update_it,
                 the_right_to_update_is_asked_for_the_column,
                 what_the_database_alone_writes_or_only_shows_is_remarked,
@@ -167,6 +168,18 @@ macro_rules! each_list {
                 a_plan_of_a_rollback_tells_what_was_written_over_what,
                 a_scope_out_of_bounds_is_refused_by_its_field,
             ] once []
+            engine_rules: [] once [
+                a_rule_is_not_changed_under_its_active_run,
+                a_rule_whose_runs_can_be_undone_keeps_its_rows,
+                a_rule_is_made_once_and_then_changed_with_a_line_in_the_log,
+                a_rule_that_does_not_fit_is_refused_at_its_field_and_not_saved,
+                a_rule_of_the_settings_file_is_changed_there_alone,
+                a_retired_rule_starts_no_run_and_its_runs_can_be_undone,
+                a_rule_whose_table_is_gone_can_be_retired,
+                match_columns_stay_while_something_is_assigned_by_them,
+                a_trial_tells_sizes_walk_and_what_keeps_runs_from_starting,
+                values_of_the_reference_are_told_to_who_may_change_rules,
+            ]
             engine_runs: [
                 a_run_corrects_proves_and_remembers,
                 a_fill_leaves_other_values_alone_and_passes,

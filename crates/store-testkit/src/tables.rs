@@ -163,5 +163,6 @@ pub fn rule() -> Rule {
         allowed_values,
         allow_without_backup: false,
         retention_days: None,
+        retired: false,
     }
 }

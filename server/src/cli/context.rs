@@ -86,6 +86,7 @@ impl Context {
         let parts = EngineParts::system(store);
         let config = EngineConfig {
             throttle: self.config.throttle.limits(),
+            rules_in_settings: self.config.rule.iter().map(|rule| rule.slug.clone()).collect(),
             ..self.config.engine.with_owner(super::people::owner())
         };
         Engine::new(EngineParts { config, ..parts })

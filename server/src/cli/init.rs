@@ -255,6 +255,7 @@ off = {off}
 #   target.kept_by_triggers  optional: columns that the table's own triggers write on every update
 #   allowed_values  what may be written; empty means anything that is not blank
 #   retention_days  optional: instead of engine.retention_days
+#   retired         optional: true keeps the rule for its history, and no run of it starts
 #   allow_without_backup  optional: true lets a caller of the REST API overwrite with createBackup false
 {rule_text}",
         addr = quoted(&config.server.addr),

@@ -2,6 +2,7 @@
 //! details. A handler extracts, calls the engine once and maps the answer.
 
 mod assignments;
+mod rules;
 
 use amend_domain::{Caller, ErrorCode, Problem, RunId};
 use axum::{
@@ -29,6 +30,8 @@ pub(super) fn routes() -> Router<AppState> {
         .route("/api/v1/runs/{id}/failed", get(failed))
         .route("/api/v1/runs/{id}/retry", post(retry))
         .merge(super::prevention::routes())
+        .route("/api/v1/rules", get(rules::list).post(rules::make))
+        .route("/api/v1/rules/{rule}", get(rules::one).put(rules::change))
         .route("/api/v1/rules/{rule}/unresolved", get(assignments::unresolved))
         .route("/api/v1/rules/{rule}/assignments", get(assignments::list).post(assignments::assign))
         .route("/api/v1/rules/{rule}/assignments/{match}", delete(assignments::take_back))

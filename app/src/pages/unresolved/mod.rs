@@ -164,9 +164,7 @@ fn List(rows: Vec<Work>, wanted: Memo<Vec<Finding>>, settling: settle::Settling)
                         <th scope="col">"They carry"</th>
                         <th scope="col">"The reference says"</th>
                         <th scope="col">"Suggested"</th>
-                        <th scope="col">"Since"</th>
-                        <th scope="col">"Last"</th>
-                        <th scope="col"><span class="vh">"Rows"</span></th>
+                        <th scope="col">"First and last"</th>
                     </tr>
                 </thead>
                 <tbody>
@@ -235,23 +233,28 @@ fn Line(work: Work, settling: settle::Settling) -> impl IntoView {
     } else {
         candidates.into_iter().map(|c| view! { <span class="carried">{value(c)}</span> }).collect_view().into_any()
     };
-    let preview = symbol.clone().map(|symbol| {
-        let name = words(Some(&symbol));
-        let filter = RowFilter { findings: vec![finding], symbols: vec![symbol], ..RowFilter::default() };
-        let view = View { filter, ..View::default() };
-        view! { <a class="text-link" href=move || link(&view.href()) aria-label=format!("Rows of {name}")>"Rows"</a> }
-    });
+    let rows = format::count(rows);
+    let rows = match symbol.clone() {
+        None => rows.into_any(),
+        Some(symbol) => {
+            let name = format!("{rows} rows of {}", words(Some(&symbol)));
+            let filter = RowFilter { findings: vec![finding], symbols: vec![symbol], ..RowFilter::default() };
+            let view = View { filter, ..View::default() };
+            view! { <a class="text-link" href=move || link(&view.href()) aria-label=name>{rows}</a> }.into_any()
+        }
+    };
     view! {
         <tr data-testid="unresolved-row">
             <td class="mono">{value(symbol)}</td>
             <td><FindingName finding /></td>
-            <td class="r num">{format::count(rows)}</td>
-            <td>{carried}</td>
+            <td class="r num">{rows}</td>
+            <td class="carries">{carried}</td>
             <td>{says}</td>
             <td>{suggested}</td>
-            <td class="num">{first_seen.map(format::date)}</td>
-            <td class="num">{last_seen.map(format::date)}</td>
-            <td>{preview}</td>
+            <td class="num seen">
+                <span>{first_seen.map(format::date)}</span>
+                <span class="dim">{last_seen.map(format::date)}</span>
+            </td>
         </tr>
     }
     .into_any()
@@ -290,8 +293,10 @@ fn suggested(work: &Work, settling: settle::Settling) -> AnyView {
     let hints = work.hints.iter().map(button).collect_view();
     let other = move |()| settling.about(subject.clone(), String::new());
     view! {
-        {hints}
-        <Button blocked=blocked() test_id="decide" on_click=other>"Decide\u{2026}"</Button>
+        <div class="decide">
+            <div>{hints}</div>
+            <Button blocked=blocked() test_id="decide" on_click=other>"Decide\u{2026}"</Button>
+        </div>
     }
     .into_any()
 }

@@ -100,6 +100,14 @@ pub trait Catalog: Send + Sync + 'static {
 
     async fn has_rows(&self, table: &TableName) -> Result<bool, StoreError>;
 
+    /// The different values that a column has, as texts, in some order, at most `limit`; null is none.
+    async fn distinct_values(
+        &self,
+        table: &TableName,
+        column: &ColumnName,
+        limit: u32,
+    ) -> Result<Vec<String>, StoreError>;
+
     /// Whether the connected user may update this column (SQLite: whether the file is writable).
     async fn may_update(&self, table: &TableName, column: &ColumnName) -> Result<bool, StoreError>;
 

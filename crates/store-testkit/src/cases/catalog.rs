@@ -108,6 +108,20 @@ pub async fn a_table_has_rows_or_has_none(f: &Fixture) -> anyhow::Result<()> {
     Ok(())
 }
 
+pub async fn the_different_values_of_a_column_are_told_up_to_a_limit(f: &Fixture) -> anyhow::Result<()> {
+    let rows = [known("A", "STOCK"), known("B", "ETF"), known("C", "STOCK"), known("D", None), known("E", " ")];
+    bench::fill(f, &rows, &[]).await?;
+    let (table, column) = (TableName::new("tickers"), ColumnName::new("class"));
+    let mut values = f.store().distinct_values(&table, &column, 100).await?;
+    values.sort();
+    assert_eq!(values, [" ", "ETF", "STOCK"]);
+    assert_eq!(f.store().distinct_values(&table, &column, 2).await?.len(), 2);
+    for (table, column) in [("tickers", "klass"), ("tockers", "class")] {
+        assert!(f.store().distinct_values(&TableName::new(table), &ColumnName::new(column), 9).await.is_err());
+    }
+    Ok(())
+}
+
 pub async fn the_owner_of_a_table_may_update_it(f: &Fixture) -> anyhow::Result<()> {
     bench::create(f).await?;
     assert!(f.store().may_update(&rule().target.table, &rule().target.value).await?);

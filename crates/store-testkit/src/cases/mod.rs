@@ -13,6 +13,7 @@ pub mod engine_failures;
 pub mod engine_faults;
 pub mod engine_refusals;
 pub mod engine_rollbacks;
+pub mod engine_rules;
 pub mod engine_runs;
 pub mod engine_schedules;
 pub mod engine_sharing;
