@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use amend_domain::{
     Act, Assignment, BatchSize, Caller, ErrorCode, FindingCounts, Mode, Plan, PlanHash, Problem, Risk, Rule, RuleSlug,
     RunKind, RunOptions, RunState, Severity, Summary,
+    number::{grouped, rows},
 };
 use serde::{Deserialize, Serialize};
 
@@ -133,7 +134,7 @@ fn risks(options: &RunOptions, counts: &FindingCounts, to_change: i64) -> Vec<Ri
             "OVERWRITES_VALUES",
             Severity::Medium,
             counts.mismatched,
-            format!("{} rows carry another value, which the reference's replaces.", counts.mismatched),
+            format!("{} with another value, which the reference's replaces.", rows(counts.mismatched)),
             "Every old value is kept in the journal and can be rolled back. Look at the current-to-proposed matrix first.",
         );
     }
@@ -143,7 +144,7 @@ fn risks(options: &RunOptions, counts: &FindingCounts, to_change: i64) -> Vec<Ri
             "LARGE_SHARE",
             Severity::High,
             to_change,
-            format!("More than half of the table would change ({to_change} of {total} rows)."),
+            format!("More than half of the table would change ({} of {}).", grouped(to_change), rows(total)),
             "Try a few symbols first, or set a limit of rows, and look at the result.",
         );
     }
@@ -151,14 +152,14 @@ fn risks(options: &RunOptions, counts: &FindingCounts, to_change: i64) -> Vec<Ri
         "AMBIGUOUS_REFERENCE",
         Severity::Low,
         counts.ambiguous,
-        format!("{} rows have reference rows that disagree. They stay as they are.", counts.ambiguous),
+        format!("{} with reference rows that disagree. They stay as they are.", rows(counts.ambiguous)),
         "Settle the reference, or choose a value (amend unresolved); the next run corrects them.",
     );
     add(
         "ORPHANS",
         Severity::Low,
         counts.orphan,
-        format!("{} rows have no reference row. They stay as they are.", counts.orphan),
+        format!("{} without a reference row. They stay as they are.", rows(counts.orphan)),
         "Add the missing reference rows, or say whose other spelling they are (amend unresolved); the next run corrects them.",
     );
     add(
@@ -166,8 +167,8 @@ fn risks(options: &RunOptions, counts: &FindingCounts, to_change: i64) -> Vec<Ri
         Severity::Medium,
         counts.unresolvable,
         format!(
-            "{} rows have a reference value that is blank or not allowed. They stay as they are.",
-            counts.unresolvable
+            "{} with a reference value that is blank or not allowed. They stay as they are.",
+            rows(counts.unresolvable)
         ),
         "Mend the reference value, or allow it in the rule.",
     );

@@ -4,7 +4,9 @@ use std::{collections::HashMap, time::Duration};
 
 use amend_domain::{
     Act, Backup, BackupInfo, Caller, Door, Mode, Problem, PurgeItem, PurgeReport, Role, Rule, RuleSlug, RunId,
-    RunOptions, RunView, backup::backup_name,
+    RunOptions, RunView,
+    backup::backup_name,
+    number::{grouped, rows},
 };
 use chrono::TimeDelta;
 use serde_json::json;
@@ -71,12 +73,15 @@ impl Engine {
         let mut message = "Retention is over.".to_owned();
         if item.journal_rows > 0 {
             message.push_str(&format!(
-                " The journal of {} rows was dropped, the run cannot be rolled back from it any more.",
-                item.journal_rows
+                " The journal of {} was dropped, the run cannot be rolled back from it any more.",
+                rows(item.journal_rows)
             ));
         }
         if failed > 0 {
-            message.push_str(&format!(" The list of {failed} failed rows was dropped."));
+            message.push_str(&format!(
+                " The list of {} failed rows was dropped.",
+                grouped(i64::try_from(failed).unwrap_or(i64::MAX))
+            ));
         }
         if let Some(name) = copy {
             message.push_str(&format!(" The copy {name} was dropped."));

@@ -44,7 +44,7 @@ pub(crate) fn choose(facts: &TableFacts, options: &RunOptions, config: &EngineCo
         return key("In the order of the key, because only rows that failed before are asked for.".into());
     }
     if blocks < config.blocks_from {
-        return key(format!("In the order of the key: the table is small ({blocks} blocks)."));
+        return key(format!("In the order of the key: the table is small ({} blocks).", grouped(blocks)));
     }
     let workers = config.workers(facts.busy_sessions);
     let walk = |strategy, stripes, reason: String| Walk {
@@ -71,8 +71,9 @@ pub(crate) fn choose(facts: &TableFacts, options: &RunOptions, config: &EngineCo
         Strategy::Ladder,
         STRIPES,
         format!(
-            "By ranges of {blocks} blocks{leaves}, each in {STRIPES} stripes: the first make room, the rest fit in \
-             it and touch no index."
+            "By ranges of {} blocks{leaves}, each in {STRIPES} stripes: the first make room, the rest fit in \
+             it and touch no index.",
+            grouped(blocks)
         ),
     )
 }
@@ -129,7 +130,7 @@ pub(crate) fn choose_undo(
         return key("only some rows or symbols are asked for");
     }
     if blocks < config.blocks_from {
-        return key(&format!("the table is small ({blocks} blocks)"));
+        return key(&format!("the table is small ({} blocks)", grouped(blocks)));
     }
     if places.placed == 0 || places.placed * 2 < places.rows {
         return key("the journal does not say where most of the rows were left");
@@ -139,7 +140,7 @@ pub(crate) fn choose_undo(
         reason: format!(
             "Chunk by chunk in the order in which they were written, so that the rows fit where they were; {} rows are \
              looked for where they were left, all others by their key.",
-            places.placed
+            grouped(places.placed)
         ),
         workers: config.workers(facts.busy_sessions),
         stripes: 1,

@@ -2,13 +2,16 @@
 
 use std::time::Duration;
 
-use amend_domain::{ColumnName, Finding, Mode, RowFilter, RowSort, Rule, Scope, SortDirection};
+use amend_domain::{
+    ColumnName, Finding, Mode, RollbackOptions, RowFilter, RowSort, Rule, Scope, SortDirection, Strategy,
+};
 use amend_engine::store::{Catalog as _, Store, StoreError, StoreKind};
 use amend_store_postgres::{PostgresOptions, PostgresStore};
 use amend_store_testkit::{
     Fixture, Subject,
     bench::{self, TICKS, at, class_of, known, open_rule, rule, tick},
     driver::{Job, Step, Undo, correction, journalled, limits, only, refused, rollback, run_correction, run_rollback},
+    engine_driver::{engine_by_blocks, operator, over, overwrite, run},
     model::{agree, by_key, pages, pretty},
 };
 
@@ -51,6 +54,7 @@ cases! {
     a_trigger_that_writes_another_value_refuses_the_chunk
     a_reference_much_larger_than_a_slice_gives_the_same_answers
     a_row_that_one_run_wrote_twice_comes_back_to_its_first_value
+    a_place_that_a_later_version_of_the_row_took_is_not_taken_for_the_first
     a_view_may_be_the_reference_and_not_the_target
     a_key_that_is_not_unique_is_refused
     rare_rows_are_found_behind_many_others
@@ -275,6 +279,45 @@ mod case {
             forth.succeed(f).await?;
             assert_eq!(class_of(f, 6).await?.as_deref(), Some("ETF"));
         }
+        Ok(())
+    }
+
+    /// NULL, ours, theirs, ours again, where the second of ours lies where the first lay: undone, the rows have
+    /// theirs.
+    pub async fn a_place_that_a_later_version_of_the_row_took_is_not_taken_for_the_first(
+        f: &Fixture,
+    ) -> anyhow::Result<()> {
+        bench::create(f).await?;
+        bench::add_tickers(f, &[known("A", "STOCK")]).await?;
+        f.execute(
+            "ALTER TABLE ticks SET (fillfactor = 20);
+             INSERT INTO ticks (id, symbol, frame, note) SELECT n, 'A', '1d', 'a note' FROM generate_series(1, 300) n",
+        )
+        .await?;
+        f.store().save_rule(&rule(), at(0)).await?;
+        let engine = engine_by_blocks(f.shared_store(), "engine-1");
+        let first = run(&engine, &rule(), overwrite()).await?;
+        f.execute("UPDATE ticks SET class = 'THEIRS'").await?;
+        f.execute("VACUUM ticks").await?;
+        let second = run(&engine, &rule(), overwrite()).await?;
+        assert_eq!((first.changed, second.changed), (300, 300));
+        let taken_again = format!(
+            "SELECT count(*) FROM amend.journal e, unnest(e.row_keys, e.row_tids) k(key, tid), ticks t
+             WHERE e.run_id = '{}' AND t.ctid = k.tid AND t.id::text = k.key",
+            first.run_id
+        );
+        assert!(f.number(&taken_again).await? > 0, "no place was taken again");
+        // As a run that walked twice has it.
+        f.execute(&format!(
+            "UPDATE amend.journal SET run_id = '{}', chunk = chunk + 1000 WHERE run_id = '{}'",
+            first.run_id, second.run_id
+        ))
+        .await?;
+        let back = engine.start_rollback(&operator(), &first.run_id, RollbackOptions::default()).await?;
+        let back = over(&engine, &back.run_id).await?;
+        assert_eq!(back.walk.map(|w| w.strategy), Some(Strategy::Blocks));
+        assert_eq!((back.changed, back.conflicts), (300, 300));
+        assert_eq!(f.number("SELECT count(*) FROM ticks WHERE class = 'THEIRS'").await?, 300);
         Ok(())
     }
 

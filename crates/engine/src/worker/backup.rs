@@ -1,7 +1,11 @@
 //! What happens around the first and after every write: the copy, what a copy restores, and the look at
 //! untouched columns.
 
-use amend_domain::{Backup, ErrorCode, Problem, RollbackCounts, RollbackOptions, RunId, backup::backup_name};
+use amend_domain::{
+    Backup, ErrorCode, Problem, RollbackCounts, RollbackOptions, RunId,
+    backup::backup_name,
+    number::{grouped, rows},
+};
 
 use super::{Job, Stop, Worker};
 use crate::{
@@ -35,7 +39,8 @@ impl Worker {
             StoreError::LeaseLost => Stop::LeaseLost,
             error => Stop::Failed(not_copied(error, &name)),
         })?;
-        let message = format!("{} rows of {} copied to {} ({} bytes).", copy.rows, copy.source, copy.name, copy.bytes);
+        let message =
+            format!("{} of {} copied to {} ({} bytes).", rows(copy.rows), copy.source, copy.name, grouped(copy.bytes));
         self.event("backup", &message).await
     }
 
@@ -58,12 +63,12 @@ impl Worker {
         store.list_snapshot(&request).await?;
         let counts = store.listed_counts(&self.rule, &self.lease.run_id, &options.scope).await?;
         let message = format!(
-            "{} rows differ from the snapshot of run {source}: Amend wrote {}, {} have a value that no journal of Amend \
+            "{} differ from the snapshot of run {source}: Amend wrote {}, {} have a value that no journal of Amend \
              tells of, {} are gone.",
-            counts.total(),
-            counts.restorable,
-            counts.changed_since,
-            counts.deleted
+            rows(counts.total()),
+            grouped(counts.restorable),
+            grouped(counts.changed_since),
+            grouped(counts.deleted)
         );
         self.event("snapshot", &message).await?;
         Ok(counts)

@@ -1,6 +1,6 @@
 //! The end of a run: the proof, the verdict, the new analysis.
 
-use amend_domain::{ErrorCode, Phase, Problem, RunError, RunState, Scope, Validation};
+use amend_domain::{ErrorCode, Phase, Problem, RunError, RunState, Scope, Validation, number::rows};
 
 use super::{Job, Stop, Worker};
 use crate::{
@@ -58,12 +58,13 @@ impl Worker {
     }
 
     /// Everything else was done, and the validation says what is missing.
-    fn rows_refused(&self, rows: i64) -> RunError {
+    fn rows_refused(&self, refused: i64) -> RunError {
         let id = &self.lease.run_id;
         RunError {
             code: ErrorCode::RowsRefused,
             message: format!(
-                "{rows} rows were refused by the table (a constraint or a trigger) and keep their values; the others are done."
+                "{} refused by the table (a constraint or a trigger), which keep their values; the others are done.",
+                rows(refused)
             ),
             advice: Some(format!(
                 "The run's page and `amend failed {id}` list them. Mend the cause, then: amend retry {id}"
@@ -126,7 +127,7 @@ impl Worker {
     }
 
     async fn end_dry_run(&mut self) -> Result<(), Stop> {
-        let message = format!("Dry run: {} rows would change; nothing was written.", self.run.view.changed);
+        let message = format!("Dry run: {} would change; nothing was written.", rows(self.run.view.changed));
         self.event("dry_run", &message).await?;
         let now = self.engine.inner.clock.now();
         let patch = RunPatch {
@@ -153,7 +154,7 @@ impl Worker {
                 format!("The run became {state} while its worker was closing it."),
             )));
         }
-        let message = format!("Cancelled; {} rows were changed before and can be rolled back.", self.run.view.changed);
+        let message = format!("Cancelled; {} changed before, which can be rolled back.", rows(self.run.view.changed));
         self.event("cancelled", &message).await?;
         self.engine.refresh_after_cancel(self).await
     }

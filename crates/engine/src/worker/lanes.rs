@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use amend_domain::RunState;
+use amend_domain::{RunState, number};
 use tokio::{
     sync::mpsc,
     task::{JoinError, JoinSet},
@@ -226,7 +226,7 @@ impl Worker {
         let Some(change) = change else { return Ok(()) };
         shared.rows.store(change.size, Ordering::Release);
         progress.resized(change.size);
-        let message = format!("Chunks of about {} rows from here: {}.", change.size, change.reason);
+        let message = format!("Chunks of about {} from here: {}.", number::rows(change.size), change.reason);
         self.event("batch_size", &message).await
     }
 }

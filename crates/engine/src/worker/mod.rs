@@ -19,6 +19,7 @@ use std::time::Duration;
 use amend_domain::{
     BatchSize, Effect, ErrorCode, FindingCounts, Phase, Problem, RollbackCounts, RollbackOptions, RollbackSource, Rule,
     RunError, RunId, RunKind, RunOptions, RunState, Summary,
+    number::{grouped, rows},
 };
 use chrono::TimeDelta;
 use tokio::task::JoinHandle;
@@ -288,8 +289,9 @@ impl Worker {
             return Ok(true);
         }
         let message = format!(
-            "Taken over by another worker after {} committed chunks; {} rows are changed so far.",
-            self.run.view.chunks, self.run.view.changed
+            "Taken over by another worker after {} committed chunks; {} changed so far.",
+            grouped(self.run.view.chunks),
+            rows(self.run.view.changed)
         );
         self.event("takeover", &message).await?;
         Ok(true)
@@ -342,7 +344,7 @@ impl Worker {
             }
         };
         self.update(None, patch).await?;
-        let message = format!("{} rows are to be changed.", self.run.view.to_change.unwrap_or(0));
+        let message = format!("{} to be changed.", rows(self.run.view.to_change.unwrap_or(0)));
         self.event("counted", &message).await
     }
 
@@ -434,15 +436,15 @@ fn drift(options: &RunOptions, seen: &FindingCounts, now: &FindingCounts) -> Pro
     let (seen, now) = (options.mode.correctable(seen), options.mode.correctable(now));
     Problem::new(
         ErrorCode::Drift,
-        format!("The preview counted {seen} rows to change, now there are {now}. Nothing was written."),
+        format!("The preview counted {} to change, now there are {}. Nothing was written.", rows(seen), grouped(now)),
     )
     .advice("Look at a new preview and start from it.")
 }
 
-pub(crate) fn conflict(rows: i64, restored: i64) -> Problem {
+pub(crate) fn conflict(changed: i64, restored: i64) -> Problem {
     Problem::new(
         ErrorCode::WrongState,
-        format!("{rows} rows were changed by somebody since; {restored} rows were restored before that was met."),
+        format!("{} changed by somebody since; {} restored before that was met.", rows(changed), rows(restored)),
     )
     .advice("Roll back with on-conflict skip to leave those rows as they are, or force to overwrite them.")
 }

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use amend_domain::{BatchSize, ConflictPolicy, ErrorCode, Phase, Problem, RunState, Strategy};
+use amend_domain::{
+    BatchSize, ConflictPolicy, ErrorCode, Phase, Problem, RunState, Strategy,
+    number::{grouped, rows},
+};
 
 use super::{
     Job, Stop, Worker, backoff::Backoff, conflict, gate::Pass, pace::Pace, progress::Progress, room::Room,
@@ -67,7 +70,7 @@ impl Worker {
             if left == 0 {
                 return Ok(End::Done);
             }
-            let message = format!("Walk {walk} changed {changed} rows; {left} are left and looked at again.");
+            let message = format!("Walk {walk} changed {}; {} left and looked at again.", rows(changed), grouped(left));
             self.event("sweep", &message).await?;
             let patch = RunPatch { cursor: Some(None), phase: Some(Phase::Sweeping), ..RunPatch::default() };
             self.update(None, patch).await?;
@@ -209,7 +212,7 @@ impl Worker {
             };
             if let Some(change) = change {
                 progress.resized(change.size);
-                let message = format!("Chunks of {} rows from here: {}.", change.size, change.reason);
+                let message = format!("Chunks of {} from here: {}.", rows(change.size), change.reason);
                 self.event("batch_size", &message).await?;
             }
             if progress.is_due(now) || outcome.done {
@@ -291,8 +294,9 @@ fn never_done(left: i64, changed: i64, sweeps: u32) -> Problem {
         return Problem::new(
             ErrorCode::Locked,
             format!(
-                "The table is written faster than it can be swept: {left} rows are left, and {sweeps} sweeps made them \
-                 no fewer."
+                "The table is written faster than it can be swept: {} left, and {sweeps} sweeps made them no \
+                 fewer.",
+                rows(left)
             ),
         )
         .advice("What was changed stays and can be rolled back. Stop what writes the wrong values, then run again.");
@@ -300,7 +304,8 @@ fn never_done(left: i64, changed: i64, sweeps: u32) -> Problem {
     Problem::new(
         ErrorCode::Locked,
         format!(
-            "{left} rows could not be changed in {sweeps} sweeps: others keep them locked, or a trigger keeps them."
+            "{} could not be changed in {sweeps} sweeps: others keep them locked, or a trigger keeps them.",
+            rows(left)
         ),
     )
     .advice("What was changed stays and can be rolled back. Find who holds the rows, then run again.")

@@ -83,10 +83,10 @@ pub(crate) fn written(shape: &Shape, find: Find, run: &str, chunk: i64, args: &m
         None => ("", "", String::new(), ""),
         Some(moved) => (
             "t.tableoid AS leaf, t.ctid AS place, ",
-            ", leaf, moved, row_tids, from_block, to_block",
+            ", leaf, moved, row_tids, from_block, to_block, written_by",
             format!(
                 ", u.leaf, {moved}, array_agg(u.place), (min(u.place)::text::point)[0]::bigint,
-                  (max(u.place)::text::point)[0]::bigint + 1"
+                  (max(u.place)::text::point)[0]::bigint + 1, pg_current_xact_id()::xid"
             ),
             ", u.leaf, 8",
         ),

@@ -5,11 +5,12 @@ use amend_domain::RollbackScope;
 use super::{apply, numbered, restore::in_entry};
 use crate::{shape::Shape, tx::Args};
 
-/// "Entry `e` of the journal knows the places of its rows, in a table that holds rows of the target."
+/// "Entry `e` of the journal knows the places of its rows and who wrote them there, in a table that holds
+/// rows of the target."
 fn placed(shape: &Shape, args: &mut Args) -> String {
     let target = args.text(&shape.target);
     format!(
-        "(e.row_tids IS NOT NULL AND e.leaf IN (
+        "(e.row_tids IS NOT NULL AND e.written_by IS NOT NULL AND e.leaf IN (
            SELECT to_regclass({target})::oid UNION ALL SELECT relid::oid FROM pg_partition_tree(to_regclass({target}))))"
     )
 }
@@ -120,17 +121,18 @@ pub(crate) struct Undo<'a> {
 }
 
 /// Answers with one row: `named`, `aside` and the [`apply::TOTALS`]. A place may hold another row by
-/// now, or another version of the row: key and value are looked at before anything is written.
+/// now, or another version of the row, even one with the same value that the same run wrote later: key,
+/// value and the transaction that wrote the version are looked at before anything is written.
 pub(crate) fn undo(target: &Shape, leaf: &Shape, what: &Undo<'_>, args: &mut Args) -> String {
     format!(
         "WITH j AS MATERIALIZED (
-           SELECT e.id AS entry, e.chunk, e.old_value AS was, e.new_value AS wrote, k.key, k.tid
+           SELECT e.id AS entry, e.chunk, e.old_value AS was, e.new_value AS wrote, e.written_by, k.key, k.tid
            FROM amend.journal e CROSS JOIN LATERAL unnest(e.row_keys, e.row_tids) AS k(key, tid)
            WHERE {these}),
          locked AS MATERIALIZED (
            SELECT t.ctid AS tid, j.key, {keys}, j.wrote AS cur, j.was AS put, false AS clash, {digest} AS before
            FROM j JOIN {leaf_name} t ON t.ctid = j.tid
-           WHERE {range} AND {same} AND {value} IS NOT DISTINCT FROM j.wrote
+           WHERE {range} AND t.xmin = j.written_by AND {same} AND {value} IS NOT DISTINCT FROM j.wrote
            FOR NO KEY UPDATE OF t SKIP LOCKED),
          {written},
          aside AS (
