@@ -162,7 +162,7 @@ fn List(rows: Vec<Work>, wanted: Memo<Vec<Finding>>, settling: settle::Settling)
                         <th scope="col">"Finding"</th>
                         <th scope="col" class="r">"Rows"</th>
                         <th scope="col">"They carry"</th>
-                        <th scope="col">"The reference says"</th>
+                        <th scope="col">"Reference"</th>
                         <th scope="col">"Suggested"</th>
                         <th scope="col">"First and last"</th>
                     </tr>
