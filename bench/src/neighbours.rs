@@ -18,6 +18,8 @@ use crate::{
 const ROWS: i64 = 3_000_000;
 /// Sessions: one reads, one writes, each as fast as it can.
 const QUIET: Duration = Duration::from_secs(10);
+/// Percent of its time that a gentle run works.
+const GENTLE: u8 = 20;
 
 /// One of pgbench's kind: a read of one row by key, then a write of its volume.
 async fn neighbour(server: &Server, rows: i64, seed: i64, done: &AtomicU64, end: &AtomicBool) -> anyhow::Result<()> {
@@ -69,7 +71,7 @@ pub(crate) async fn run(wish: &Wish) -> anyhow::Result<()> {
     let server = Arc::new(Server::of_environment()?);
     println!("making {rows} rows");
     server.make_base(&data::postgres(rows)).await?;
-    let mut pairs = Vec::new();
+    let (mut pairs, mut gentle) = (Vec::new(), Vec::new());
     for n in 1..=wish.pairs {
         server.copy("base", "measured").await?;
         let (alone, ()) = while_doing(&server, rows, async {
@@ -78,24 +80,32 @@ pub(crate) async fn run(wish: &Wish) -> anyhow::Result<()> {
         })
         .await?;
         let (engine, store) = run::over_postgres(&server.address("measured")?, wish.workers).await?;
+        let (mildly, ()) = while_doing(&server, rows, run::correct_gently(&engine, GENTLE, QUIET)).await?;
         let (beside, _) = while_doing(&server, rows, run::correct(&engine)).await?;
         store.close().await;
         server.remove("measured").await?;
-        println!("pair {n}: {alone:.0}/s alone, {beside:.0}/s beside a run");
+        println!("pair {n}: {alone:.0}/s alone, {mildly:.0}/s at {GENTLE} %, {beside:.0}/s beside a run");
         let of = |rate: f64| Side { seconds: 1.0 / rate, ..Side::default() };
         pairs.push(Pair { theirs: of(alone), ours: of(beside) });
+        gentle.push(Pair { theirs: of(alone), ours: of(mildly) });
     }
     let what = format!(
         "{rows} rows; two sessions read a row by key and write another column of it, as fast as they can, without and \
-         with a run at full pace beside them."
+         with a run beside them, first at {GENTLE} % of its pace for {} s, then at full pace to its end.",
+        QUIET.as_secs()
     );
-    let rates = |of: fn(&Pair) -> f64| report::median(pairs.iter().map(|p| 1.0 / of(p)));
-    let shares = pairs.iter().map(|p| p.theirs.seconds / p.ours.seconds);
-    let table = format!(
-        "| alone, transactions/s | beside a run, transactions/s | kept |\n|---|---|---|\n| {:.0} | {:.0} | {:.0} % |\n",
-        rates(|p| p.theirs.seconds),
-        rates(|p| p.ours.seconds),
-        report::median(shares) * 100.0,
-    );
+    let mut table = "| | alone, transactions/s | beside a run | kept, pairwise |\n|---|---|---|---|\n".to_owned();
+    for (name, pairs) in [(format!("at {GENTLE} %"), &gentle), ("at full pace".to_owned(), &pairs)] {
+        let rate = |of: fn(&Pair) -> f64| report::median(pairs.iter().map(|p| 1.0 / of(p)));
+        let kept: Vec<f64> = pairs.iter().map(|p| p.theirs.seconds / p.ours.seconds * 100.0).collect();
+        table.push_str(&format!(
+            "| {name} | {:.0} | {:.0} | {:.0} % ({:.0} to {:.0}) |\n",
+            rate(|p| p.theirs.seconds),
+            rate(|p| p.ours.seconds),
+            report::median(kept.iter().copied()),
+            kept.iter().copied().fold(f64::INFINITY, f64::min),
+            kept.iter().copied().fold(0.0, f64::max),
+        ));
+    }
     report::publish("neighbours", &what, &table, &server.words().await?)
 }

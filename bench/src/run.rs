@@ -43,6 +43,18 @@ pub(crate) async fn correct(engine: &Engine) -> anyhow::Result<RunView> {
     over(engine, &started.run_id).await
 }
 
+/// A run held to so many percent of its pace for some time, and then cancelled.
+pub(crate) async fn correct_gently(engine: &Engine, percent: u8, time: std::time::Duration) -> anyhow::Result<()> {
+    let options = RunOptions { mode: Mode::Overwrite, ..RunOptions::default() };
+    let started = engine.start_run(&caller(), &data::rule().slug, options, None).await?;
+    engine.set_pace(&caller(), &started.run_id, percent).await?;
+    tokio::time::sleep(time).await;
+    engine.cancel(&caller(), &started.run_id).await?;
+    let view = engine.wait(&started.run_id, None).await?;
+    ensure!(view.changed > 0 && view.state == RunState::Cancelled, "the run was no run to measure beside: {view:#?}");
+    Ok(())
+}
+
 pub(crate) async fn roll_back(engine: &Engine, run: &RunId) -> anyhow::Result<RunView> {
     let options = RollbackOptions { reason: "measured".into(), ..RollbackOptions::default() };
     let started = engine.start_rollback(&caller(), run, options).await?;
