@@ -23,6 +23,12 @@ pub fn rows(number: i64) -> String {
     format!("{} {}", grouped(number), if number == 1 { "row" } else { "rows" })
 }
 
+/// `1 row was`, `1,234 rows were`.
+#[must_use]
+pub fn were(number: i64) -> String {
+    format!("{} {}", rows(number), if number == 1 { "was" } else { "were" })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use amend_domain::{
     Act, BatchSize, Caller, ErrorCode, PlanHash, Problem, RuleSlug, RunDetail, RunId, RunKind, RunOptions, RunState,
-    RunView, number::rows,
+    RunView, number::were,
 };
 use chrono::TimeDelta;
 use serde_json::json;
@@ -169,7 +169,7 @@ impl Engine {
         let message = format!("{} asked to cancel.", who.name);
         store.append_event(id, now, "cancel_requested", &message).await.map_err(public)?;
         if closed && view.changed > 0 {
-            let message = format!("Cancelled; {} changed before, which can be rolled back.", rows(view.changed));
+            let message = format!("Cancelled; {} changed before and can be rolled back.", were(view.changed));
             store.append_event(id, now, "cancelled", &message).await.map_err(public)?;
             self.spawn_analysis(&view.rule);
         }

@@ -2,7 +2,7 @@
 
 use amend_domain::{
     Act, Caller, Finding, FindingCounts, Level, LevelResult, Mode, Problem, Rule, RuleSlug, Scope, Summary, Validation,
-    number::{grouped, rows},
+    number::{grouped, rows, were},
 };
 
 use crate::{
@@ -118,11 +118,6 @@ fn completeness(e: &Evidence<'_>) -> LevelResult {
 fn allowed_values(bad: i64) -> LevelResult {
     let detail = format!("{} given a value that the rule does not allow.", were(bad));
     level(Level::AllowedValues, bad == 0, bad, detail)
-}
-
-/// `1 row was`, `1,234 rows were`.
-fn were(number: i64) -> String {
-    format!("{} {}", rows(number), if number == 1 { "was" } else { "were" })
 }
 
 fn agreement(e: &Evidence<'_>) -> LevelResult {

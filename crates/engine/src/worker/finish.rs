@@ -1,6 +1,9 @@
 //! The end of a run: the proof, the verdict, the new analysis.
 
-use amend_domain::{ErrorCode, Phase, Problem, RunError, RunState, Scope, Validation, number::rows};
+use amend_domain::{
+    ErrorCode, Phase, Problem, RunError, RunState, Scope, Validation,
+    number::{rows, were},
+};
 
 use super::{Job, Stop, Worker};
 use crate::{
@@ -63,8 +66,8 @@ impl Worker {
         RunError {
             code: ErrorCode::RowsRefused,
             message: format!(
-                "{} refused by the table (a constraint or a trigger), which keep their values; the others are done.",
-                rows(refused)
+                "{} refused by the table (a constraint or a trigger) and kept as before; the others are done.",
+                were(refused)
             ),
             advice: Some(format!(
                 "The run's page and `amend failed {id}` list them. Mend the cause, then: amend retry {id}"
@@ -154,7 +157,7 @@ impl Worker {
                 format!("The run became {state} while its worker was closing it."),
             )));
         }
-        let message = format!("Cancelled; {} changed before, which can be rolled back.", rows(self.run.view.changed));
+        let message = format!("Cancelled; {} changed before and can be rolled back.", were(self.run.view.changed));
         self.event("cancelled", &message).await?;
         self.engine.refresh_after_cancel(self).await
     }

@@ -19,7 +19,7 @@ use std::time::Duration;
 use amend_domain::{
     BatchSize, Effect, ErrorCode, FindingCounts, Phase, Problem, RollbackCounts, RollbackOptions, RollbackSource, Rule,
     RunError, RunId, RunKind, RunOptions, RunState, Summary,
-    number::{grouped, rows},
+    number::{grouped, rows, were},
 };
 use chrono::TimeDelta;
 use tokio::task::JoinHandle;
@@ -444,7 +444,7 @@ fn drift(options: &RunOptions, seen: &FindingCounts, now: &FindingCounts) -> Pro
 pub(crate) fn conflict(changed: i64, restored: i64) -> Problem {
     Problem::new(
         ErrorCode::WrongState,
-        format!("{} changed by somebody since; {} restored before that was met.", rows(changed), rows(restored)),
+        format!("{} changed by somebody since; {} restored before that was met.", were(changed), were(restored)),
     )
     .advice("Roll back with on-conflict skip to leave those rows as they are, or force to overwrite them.")
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use amend_domain::{BatchSize, ErrorCode, Role, RunId, RunOptions, RunState, RunView, Scope};
+use amend_domain::{BatchSize, ErrorCode, Role, RunId, RunOptions, RunState, RunView, Scope, number::were};
 use amend_engine::{Engine, store::StoreKind};
 
 use super::engine_walks::{WRONG, engine_over_many};
@@ -52,7 +52,7 @@ async fn refused(f: &Fixture, ended: &RunView, rows: i64) -> anyhow::Result<()> 
     assert_eq!(journalled(f, &ended.run_id).await?, ended.changed);
     let error = ended.error.clone().ok_or_else(|| anyhow::anyhow!("no error"))?;
     assert_eq!(error.code, ErrorCode::RowsRefused);
-    assert!(error.message.starts_with(&format!("{rows} rows were refused")), "{error:?}");
+    assert!(error.message.starts_with(&format!("{} refused by the table", were(rows))), "{error:?}");
     let retry = format!("amend retry {}", ended.run_id);
     assert!(error.advice.is_some_and(|a| a.contains(&retry)));
     assert!(ended.validation.as_ref().is_some_and(|v| v.levels.len() == 6), "{ended:#?}");
