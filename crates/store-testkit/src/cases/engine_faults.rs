@@ -21,17 +21,27 @@ const MANY: usize = 5_000;
 /// One in so many await points of a whole run is the place of a crash, shifted for each of the rows that
 /// somebody writes meanwhile. `AMEND_EVERY_FAULT=1` takes every point, some hundred deaths.
 const STRIDE: usize = 5;
-/// What the database may still be busy with when its client is gone.
+/// What a statement takes from a client that is gone to the database, at most.
 const AFTERWARDS: Duration = Duration::from_millis(15);
 
 fn every_fault() -> bool {
     std::env::var("AMEND_EVERY_FAULT").is_ok_and(|v| v == "1")
 }
 
-async fn quiet(f: &Fixture) {
-    // SQLite's connection undoes what was begun before it takes the next statement.
-    if f.kind() == StoreKind::Postgres {
-        tokio::time::sleep(AFTERWARDS).await;
+/// Waits for the end of what a dead client had sent: a commit that was on its way may still happen.
+async fn quiet(f: &Fixture) -> anyhow::Result<()> {
+    match f.kind() {
+        // Whoever commits holds the right to write until then. This takes it, and writes nothing.
+        StoreKind::Sqlite => f.execute("DELETE FROM amend_run WHERE 0").await,
+        StoreKind::Postgres => {
+            let busy = "SELECT count(*) FROM pg_stat_activity
+                        WHERE datname = current_database() AND pid <> pg_backend_pid() AND state = 'active'";
+            tokio::time::sleep(AFTERWARDS).await;
+            while f.number(busy).await? > 0 {
+                tokio::time::sleep(AFTERWARDS).await;
+            }
+            Ok(())
+        }
     }
 }
 
@@ -55,7 +65,7 @@ pub async fn a_chunk_that_dies_at_any_await_is_there_whole_or_not_at_all(f: &Fix
         let before = written().await?;
         let (chunk, _) = crash_at(waits, job.correct(f.store(), &step));
         let ended = chunk.await;
-        quiet(f).await;
+        quiet(f).await?;
         let after = written().await?;
         consistent(f, &job.id, after).await?;
         if let Some(outcome) = ended {
@@ -82,7 +92,7 @@ pub async fn a_restore_that_dies_at_any_await_is_there_whole_or_not_at_all(f: &F
         let undo = Undo { cursor: cursor.as_deref(), limits: limits(4, 4), ..Undo::default() };
         let (chunk, _) = crash_at(waits, job.restore(f.store(), &source.id, &undo));
         let ended = chunk.await;
-        quiet(f).await;
+        quiet(f).await?;
         let restored = f.number("SELECT count(*) FROM \"ticks\" WHERE \"class\" IS NULL").await?;
         consistent(f, &job.id, restored).await?;
         if let Some(outcome) = ended {
@@ -129,7 +139,7 @@ impl Servers<'_> {
         };
         let (ended, wrote) = tokio::join!(work, write);
         wrote?;
-        quiet(self.f).await;
+        quiet(self.f).await?;
         Ok(ended?.is_some())
     }
 }
