@@ -23,7 +23,7 @@ const STRIPES: u32 = 8;
 
 /// Chooses the walk of a correction.
 pub(crate) fn choose(facts: &TableFacts, options: &RunOptions, config: &EngineConfig) -> Walk {
-    let key = |reason: String| by_key(reason);
+    let key = by_key;
     let Some(blocks) = facts.blocks else {
         let why = facts.no_blocks_because.as_deref().unwrap_or("its rows cannot be addressed by block");
         return key(format!("Row after row in the order of the key: {why}."));
@@ -49,7 +49,7 @@ pub(crate) fn choose(facts: &TableFacts, options: &RunOptions, config: &EngineCo
     let workers = config.workers(facts.busy_sessions);
     let walk = |strategy, stripes, reason: String| Walk {
         strategy,
-        reason: format!("{reason}{}", notes(facts, blocks, workers)),
+        reason: format!("{reason}{}", notes(facts, blocks, workers, config)),
         workers,
         stripes,
         most_blocks: facts.cache_blocks.map(|cache| most_blocks(cache, workers)),
@@ -89,12 +89,11 @@ fn most_blocks(cache: i64, workers: u32) -> i64 {
 }
 
 /// What else was seen and what follows from it, as sentences for people.
-fn notes(facts: &TableFacts, blocks: i64, workers: u32) -> String {
+fn notes(facts: &TableFacts, blocks: i64, workers: u32, config: &EngineConfig) -> String {
     let mut notes = String::new();
-    if workers == 1
-        && let Some(busy) = facts.busy_sessions.filter(|busy| *busy > 0)
-    {
-        notes.push_str(&format!(" One worker: the database is busy with {} other sessions.", grouped(busy)));
+    let most = config.workers(None);
+    if let Some(busy) = facts.busy_sessions.filter(|_| workers < most) {
+        notes.push_str(&format!(" {workers} of {most} workers: other sessions at work are {}.", grouped(busy)));
     }
     if let Some(c) = facts.key_correlation.filter(|c| *c < SCATTERED) {
         notes.push_str(&format!(" In the order of the key it would jump about the disk (correlation {c:.2})."));
@@ -192,6 +191,17 @@ mod tests {
         let roomy = TableFacts { cache_blocks: Some(1_000_000), key_correlation: Some(0.99), ..large() };
         let walk = choose(&roomy, &RunOptions::default(), &config);
         assert!(!walk.reason.contains("cache") && !walk.reason.contains("correlation"), "{walk:?}");
+    }
+
+    #[test]
+    fn load_is_a_reason_only_where_it_takes_workers_away() {
+        let busy = TableFacts { busy_sessions: Some(100), ..large() };
+        let set = EngineConfig { workers: 3, ..EngineConfig::default() };
+        let walk = choose(&busy, &RunOptions::default(), &set);
+        assert_eq!((walk.workers, walk.reason.contains("at work")), (3, false), "{walk:?}");
+        let own = EngineConfig::default();
+        let walk = choose(&busy, &RunOptions::default(), &own);
+        assert_eq!((walk.workers, walk.reason.contains("at work")), (1, own.workers(None) > 1), "{walk:?}");
     }
 
     #[test]
